@@ -1,0 +1,129 @@
+package pull
+
+import (
+	"maps"
+	"time"
+)
+
+// attribute adds what events told to each history, and decides which pull
+// brought each blob and snapshot to the node. Bytes exist once: of pulls that
+// share a blob, one fetched it and the others found it.
+func (t *Tracker) attribute(now time.Time) {
+	for _, h := range byStart(maps.Values(t.pulls)) {
+		if h.manifest == nil {
+			continue
+		}
+		for d, b := range h.blobs {
+			if b.committed.IsZero() {
+				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, h.created, now)
+			}
+			t.claimBlob(h, b)
+		}
+		for i, d := range h.manifest.Layers {
+			id, c := h.chainOf(i)
+			if c == nil {
+				continue
+			}
+			if c.committed.IsZero() {
+				c.committed = t.journal.first(mark{h.id.Namespace, SnapshotCommitted, id}, h.created, now)
+			}
+			t.claimChain(h, claimKey{h.id.Namespace, id}, c, h.blobs[d.Digest])
+		}
+	}
+}
+
+// claimBlob gives a blob to the pull whose lease listed its ingest: containerd
+// lists an ingest in the lease of the one pull that writes it. Where no poll saw
+// the ingest, the pull that began first and holds the blob has fetched it; what
+// a lease held at its end no poll saw.
+func (t *Tracker) claimBlob(h *history, b *blob) {
+	key := claimKey{h.id.Namespace, b.Digest}
+	switch {
+	case b.ours:
+	case b.committed.IsZero(), b.cached(h.created), t.claimed(key, b.committed):
+		return
+	case !b.held && h.gone.IsZero():
+		return
+	}
+	b.ours = true
+	t.claims[key] = claim{h.id, b.committed}
+}
+
+// claimChain gives a snapshot that was committed while the pull ran to the pull
+// that fetched the layer, or else to the first one that holds it.
+func (t *Tracker) claimChain(h *history, key claimKey, c *chain, b *blob) {
+	switch {
+	case c.ours, c.committed.IsZero(), c.committed.Before(h.created), t.claimed(key, c.committed):
+		return
+	case !c.held && h.gone.IsZero():
+		return
+	case !b.ours && !b.committed.IsZero() && !b.cached(h.created):
+		return // the pull that fetches the layer unpacks it
+	}
+	c.ours = true
+	t.claims[key] = claim{h.id, c.committed}
+}
+
+// sameCommit is how far apart containerd's record of a commit and its event are
+// at most.
+const sameCommit = 5 * time.Millisecond
+
+// claimed tells whether another pull made this very commit.
+func (t *Tracker) claimed(key claimKey, committed time.Time) bool {
+	c, found := t.claims[key]
+	return found && (c.committed.IsZero() || committed.Before(c.committed.Add(sameCommit)))
+}
+
+// schedule infers when each blob that is being fetched, or was, got its
+// download slot. A blob that still waits is not in the answer.
+func (t *Tracker) schedule() map[*blob]time.Time {
+	all := append([]*transfer(nil), t.past...)
+	for _, h := range t.pulls {
+		all = append(all, h.transfers(h.gone)...)
+	}
+	schedule(all, t.slots)
+	starts := make(map[*blob]time.Time, len(all))
+	for _, tr := range all {
+		if !tr.start.IsZero() {
+			starts[tr.blob] = tr.start
+		}
+	}
+	return starts
+}
+
+// transfers are the blobs that this pull fetches or has fetched. Those that are
+// unfinished ended with the pull, if it has ended.
+func (h *history) transfers(ended time.Time) []*transfer {
+	var list []*transfer
+	add := func(b *blob) {
+		if !b.ours {
+			return
+		}
+		tr := &transfer{blob: b, opened: h.openedAt(b), end: b.committed}
+		if tr.end.IsZero() {
+			tr.end = ended
+		}
+		list = append(list, tr)
+	}
+	add(&h.root)
+	for _, b := range h.blobs {
+		add(b)
+	}
+	return list
+}
+
+// openedAt is when the blob's ingest was opened. Where no poll saw it, it is
+// taken that layers are opened as soon as the config has come.
+func (h *history) openedAt(b *blob) time.Time {
+	if !b.opened.IsZero() {
+		return b.opened
+	}
+	opened := later(h.created, h.root.committed)
+	if config := h.blobs[h.manifest.Config.Digest]; config != nil && config != b {
+		opened = later(opened, config.committed)
+	}
+	if !b.committed.IsZero() {
+		opened = earlier(opened, b.committed)
+	}
+	return opened
+}

@@ -1,0 +1,178 @@
+package pull
+
+import (
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// history is all that readings have told of one pull, merged. It only ever
+// learns: a later reading that knows less takes nothing back.
+type history struct {
+	id       ID
+	created  time.Time
+	image    Image
+	root     blob
+	rootSeen time.Time // first reading that had the root
+	manifest *Manifest
+	blobs    map[digest.Digest]*blob // config and layers
+	chains   map[digest.Digest]*chain
+	records  []Event // of the root, as stored
+
+	moved   time.Time // last movement, or last time it waited for others that move
+	samples []sample  // bytes over the last seconds
+	gone    time.Time // when the runtime was first seen without it
+}
+
+// blob is what is known of one blob of a pull.
+type blob struct {
+	Descriptor
+	held      bool      // the lease lists it
+	open      bool      // its ingest was in the last reading
+	ours      bool      // this pull fetches it; else another one does, or it was there
+	sawOpen   bool      // this pull's ingest was seen
+	base      int64     // offset that an earlier, given-up pull had reached
+	offset    int64     // highest seen
+	opened    time.Time // of the ingest, not before the pull
+	moved     time.Time // when the first bytes were seen to have come
+	updated   time.Time // when the last ones had
+	committed time.Time
+}
+
+// chain is what is known of one layer's snapshot.
+type chain struct {
+	ours      bool // this pull unpacked it
+	held      bool
+	committed time.Time
+}
+
+// sample is how much had been fetched at one time.
+type sample struct {
+	time  time.Time
+	bytes int64
+}
+
+func newHistory(r Reading) *history {
+	return &history{
+		id: r.ID, created: r.Created, moved: r.Created,
+		blobs: make(map[digest.Digest]*blob), chains: make(map[digest.Digest]*chain),
+	}
+}
+
+// learn merges one reading, made at a time.
+func (h *history) learn(r Reading, at time.Time) {
+	h.image.learn(r.Image)
+	h.learnManifest(r.Manifest)
+	if h.rootSeen.IsZero() && h.image.Root != "" {
+		h.rootSeen = at
+	}
+	h.records = append(h.records, r.Records...)
+	h.root.learn(r.Root, h.created)
+	for d, b := range h.blobs {
+		b.learn(r.Blobs[d], h.created)
+	}
+	for id, c := range h.chains {
+		s := r.Chains[id]
+		c.held = c.held || s.Held
+		if c.committed.IsZero() {
+			c.committed = s.Created
+		}
+	}
+	if r.Gone && h.gone.IsZero() {
+		h.gone = at
+	}
+}
+
+// learn takes what was not known. The first name that is told stays until the
+// image record brings the full one, so that live series keep their name.
+func (i *Image) learn(o Image) {
+	if i.Name == "" {
+		i.Name, i.Registry = o.Name, o.Registry
+	}
+	if i.Tag == "" {
+		i.Tag = o.Tag
+	}
+	if i.Root == "" {
+		i.Root = o.Root
+	}
+}
+
+func (h *history) learnManifest(m *Manifest) {
+	if m == nil {
+		return
+	}
+	if h.manifest == nil {
+		for _, d := range m.blobs() {
+			h.blobs[d.Digest] = &blob{Descriptor: d}
+		}
+	}
+	if h.manifest == nil || h.manifest.ChainIDs == nil {
+		for _, id := range m.ChainIDs {
+			h.chains[id] = &chain{}
+		}
+		h.manifest = m
+	}
+}
+
+// learn merges one reading of a blob of a pull that was created at a time.
+func (b *blob) learn(r Blob, created time.Time) {
+	b.held = b.held || r.Held
+	if b.committed.IsZero() {
+		b.committed = r.Committed
+	}
+	b.open = r.Ingest != nil && b.committed.IsZero()
+	if !b.open {
+		return
+	}
+	if r.Held && !b.ours {
+		b.ours, b.sawOpen = true, true
+		b.opened = later(r.Ingest.Started, created)
+		// An ingest that is older than the pull was left by an earlier one
+		// and is resumed: what it had is not fetched again.
+		if r.Ingest.Started.Before(created) {
+			b.base = r.Ingest.Offset
+		}
+		b.offset, b.moved = b.base, time.Time{}
+	}
+	if r.Ingest.Offset > b.offset {
+		b.offset = r.Ingest.Offset
+		b.updated = later(b.updated, r.Ingest.Updated)
+		if b.moved.IsZero() {
+			b.moved = b.updated
+		}
+	}
+}
+
+// cached tells whether the blob was there before the pull.
+func (b *blob) cached(created time.Time) bool {
+	return !b.committed.IsZero() && b.committed.Before(created)
+}
+
+// downloaded is how many bytes of the blob this pull has fetched.
+func (b *blob) downloaded() int64 {
+	switch {
+	case !b.ours:
+		return 0
+	case !b.committed.IsZero():
+		return max(b.Size-b.base, 0)
+	default:
+		return min(max(b.offset-b.base, 0), max(b.Size-b.base, 0))
+	}
+}
+
+// chainOf is what is known of the snapshot of layer i, nil while the config
+// was not read.
+func (h *history) chainOf(i int) (digest.Digest, *chain) {
+	if i >= len(h.manifest.ChainIDs) {
+		return "", nil
+	}
+	id := h.manifest.ChainIDs[i]
+	return id, h.chains[id]
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

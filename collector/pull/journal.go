@@ -1,0 +1,97 @@
+package pull
+
+import (
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// maxEvents bounds the journal. A pull of 120 layers makes about 400 events.
+const maxEvents = 16384
+
+// journal keeps recent events, because an event may come before the reading
+// that says which pull it belongs to.
+type journal struct {
+	events map[mark][]Event // each list sorted by time
+	order  []mark           // as they came, oldest first
+}
+
+// mark is what an event is about.
+type mark struct {
+	namespace string
+	kind      EventKind
+	digest    digest.Digest
+}
+
+func (j *journal) add(e Event) {
+	if j.events == nil {
+		j.events = make(map[mark][]Event)
+	}
+	m := mark{e.Namespace, e.Kind, e.Digest}
+	list := j.events[m]
+	at, _ := slices.BinarySearchFunc(list, e, func(a, b Event) int { return a.Time.Compare(b.Time) })
+	for i := at; i < len(list) && list[i].Time.Equal(e.Time); i++ {
+		if list[i] == e {
+			return
+		}
+	}
+	j.events[m] = slices.Insert(list, at, e)
+	j.order = append(j.order, m)
+	if len(j.order) > maxEvents {
+		j.drop(j.order[0])
+		j.order = j.order[1:]
+	}
+}
+
+// drop forgets the oldest event of m.
+func (j *journal) drop(m mark) {
+	if rest := j.events[m][1:]; len(rest) > 0 {
+		j.events[m] = rest
+	} else {
+		delete(j.events, m)
+	}
+}
+
+// between returns the events about m from one time to another, both included.
+func (j *journal) between(m mark, from, to time.Time) []Event {
+	list := j.events[m]
+	lo := 0
+	for lo < len(list) && list[lo].Time.Before(from) {
+		lo++
+	}
+	hi := lo
+	for hi < len(list) && !list[hi].Time.After(to) {
+		hi++
+	}
+	return list[lo:hi]
+}
+
+// first is the time of the first event about m in a span of time, or zero.
+func (j *journal) first(m mark, from, to time.Time) time.Time {
+	if found := j.between(m, from, to); len(found) > 0 {
+		return found[0].Time
+	}
+	return time.Time{}
+}
+
+// last is the time of the last event about m in a span of time, or zero.
+func (j *journal) last(m mark, from, to time.Time) time.Time {
+	if found := j.between(m, from, to); len(found) > 0 {
+		return found[len(found)-1].Time
+	}
+	return time.Time{}
+}
+
+// forget drops what happened before a time.
+func (j *journal) forget(before time.Time) {
+	keep := j.order[:0]
+	for _, m := range j.order {
+		if j.events[m][0].Time.Before(before) {
+			j.drop(m)
+		} else {
+			keep = append(keep, m)
+		}
+	}
+	j.order = keep
+}

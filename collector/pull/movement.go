@@ -1,0 +1,108 @@
+package pull
+
+import (
+	"time"
+)
+
+// rateWindow is how far back a rate looks.
+const rateWindow = 5 * time.Second
+
+// move notes which pulls have moved up to a time.
+func (t *Tracker) move(now time.Time, starts map[*blob]time.Time) {
+	for _, h := range t.pulls {
+		h.moved = later(h.moved, h.lastSign())
+		if t.waits(h, now, starts) {
+			h.moved = later(h.moved, now)
+		}
+		h.sample(now)
+	}
+}
+
+// lastSign is the last time at which something of the pull is known to have
+// happened: a byte came, a blob or a snapshot was committed. A blob that another
+// pull fetches counts, since this pull gets it too.
+func (h *history) lastSign() time.Time {
+	last := later(h.created, later(h.root.updated, h.root.committed))
+	for _, b := range h.blobs {
+		last = later(last, later(b.updated, b.committed))
+	}
+	for _, c := range h.chains {
+		last = later(last, c.committed)
+	}
+	return last
+}
+
+// waits tells whether a pull is queued: it has no download slot, and all of
+// them are held by other pulls that do move.
+func (t *Tracker) waits(h *history, now time.Time, starts map[*blob]time.Time) bool {
+	if t.slots <= 0 {
+		return false
+	}
+	waiting, holding := h.slots(starts, time.Time{})
+	if waiting == 0 || holding > 0 {
+		return false
+	}
+	held := 0
+	for _, other := range t.pulls {
+		if other != h {
+			_, moving := other.slots(starts, now.Add(-t.stallAfter))
+			held += moving
+		}
+	}
+	return held >= t.slots
+}
+
+// slots counts the blobs of a pull that wait for a download slot, and those
+// that hold one and have moved since a time.
+func (h *history) slots(starts map[*blob]time.Time, since time.Time) (waiting, holding int) {
+	count := func(b *blob) {
+		if !b.ours || !b.open {
+			return
+		}
+		start, started := starts[b]
+		switch {
+		case !started:
+			waiting++
+		case later(start, b.updated).After(since):
+			holding++
+		}
+	}
+	count(&h.root)
+	for _, b := range h.blobs {
+		count(b)
+	}
+	return waiting, holding
+}
+
+// downloaded is how many bytes of config and layers the pull has fetched.
+func (h *history) downloaded() int64 {
+	var sum int64
+	for _, b := range h.blobs {
+		sum += b.downloaded()
+	}
+	return sum
+}
+
+// sample notes how much was fetched, and drops what is too old for the rate.
+func (h *history) sample(now time.Time) {
+	if h.samples == nil {
+		h.samples = append(h.samples, sample{h.created, 0})
+	}
+	h.samples = append(h.samples, sample{now, h.downloaded()})
+	for len(h.samples) > 2 && h.samples[1].time.Before(now.Add(-rateWindow)) {
+		h.samples = h.samples[1:]
+	}
+}
+
+// rate is how fast bytes came lately, in bytes a second.
+func (h *history) rate() float64 {
+	if len(h.samples) < 2 {
+		return 0
+	}
+	from, to := h.samples[0], h.samples[len(h.samples)-1]
+	took := to.time.Sub(from.time).Seconds()
+	if took <= 0 {
+		return 0
+	}
+	return float64(to.bytes-from.bytes) / took
+}

@@ -1,0 +1,87 @@
+package pull
+
+import (
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Observation is what a runtime shows of its pulls at one moment: the level,
+// as opposed to an [Event], which is an edge.
+type Observation struct {
+	Time  time.Time // when it was complete: nothing in it is later
+	Pulls []Reading
+
+	// Slots is how many downloads the runtime lets run at once over all pulls.
+	// A blob whose ingest is open may then still wait for a slot. 0 means that
+	// an open ingest has its slot.
+	Slots int
+
+	// Candidates is how many things the runtime lists that may turn out to be
+	// pulls. They are worth a closer look, and no more.
+	Candidates int
+}
+
+// Reading is what a runtime shows of one pull. Every field but ID and Created
+// may be missing in one reading and there in the next; a Reading that lacks
+// what an earlier one had takes nothing back.
+type Reading struct {
+	ID      ID
+	Created time.Time
+
+	// Gone is set in the last reading of a pull, when the runtime no longer
+	// lists it. The rest then is what it left behind.
+	Gone bool
+
+	Image    Image
+	Root     Blob                       // the index or manifest that the name resolved to
+	Manifest *Manifest                  // nil until it could be read
+	Blobs    map[digest.Digest]Blob     // config and layers
+	Chains   map[digest.Digest]Snapshot // committed snapshots by chain ID
+
+	// Records are the image records of this root, as ImageStored events, if
+	// they were looked up. They stand in for events that were lost.
+	Records []Event
+}
+
+// Blob is the state of one blob in the content store.
+type Blob struct {
+	Held      bool      // this pull's lease lists the blob or its ingest
+	Committed time.Time // zero while it is not in the store
+	Ingest    *Ingest   // nil while none is open
+}
+
+// Ingest is a blob on its way into the content store.
+type Ingest struct {
+	Offset  int64     // By written; for containerd in steps of 1 MiB
+	Started time.Time // opened; survives a resume
+	Updated time.Time // last write
+}
+
+// Snapshot is a committed snapshot.
+type Snapshot struct {
+	Held    bool      // this pull's lease lists it
+	Created time.Time // committed
+}
+
+// EventKind is what happened in an [Event].
+type EventKind int
+
+// The kinds of events.
+const (
+	ImageStored       EventKind = iota // an image record was written: Image, whose root is Digest
+	BlobCommitted                      // Digest came into the content store
+	SnapshotPrepared                   // unpacking the layer with chain ID Digest began, or waits for its blob
+	SnapshotCommitted                  // the layer with chain ID Digest is unpacked
+	SnapshotRemoved                    // unpacking the layer with chain ID Digest was given up
+)
+
+// Event is something that happened in a runtime, at the time the runtime says.
+// Events may be lost, late or out of order.
+type Event struct {
+	Time      time.Time
+	Namespace string
+	Kind      EventKind
+	Digest    digest.Digest
+	Image     Image // of an ImageStored event
+}

@@ -1,0 +1,126 @@
+package pull
+
+import (
+	"slices"
+	"time"
+)
+
+// ErrOther is the error type of a failure whose reason is not known.
+const ErrOther = "_OTHER"
+
+// ending is how and when a pull ended.
+type ending struct {
+	at        time.Time
+	outcome   Outcome
+	estimated bool // at is when it was missed, not when it ended
+}
+
+// settle decides how a pull that the runtime no longer lists has ended. It is
+// not ok as long as an event that tells more may still come.
+//
+// A good pull writes an image record for its root before its lease goes; nothing
+// links the two but root and time, so with several leases on one root each
+// record ends one of them, and the rest ended unknown.
+func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
+	waited := now.Sub(h.gone) >= settleTime
+	records := t.records(h)
+	if len(records) == 0 && waited {
+		records = h.storedRecords() // the event was lost
+	}
+	if record, found := t.record(records, h.gone); found {
+		last := lastRecord(records, record)
+		if last.Equal(record.Time) && !waited {
+			return ending{}, false
+		}
+		t.used[record] = true
+		h.image.complete(record.Image)
+		return ending{at: later(last, earlier(h.lastSign(), h.gone)), outcome: Success}, true
+	}
+	if !waited {
+		return ending{}, false
+	}
+	e = ending{at: h.gone, outcome: Failure, estimated: true}
+	if t.shared(h) {
+		e.outcome = Unknown
+	}
+	if at := t.lastRemoved(h); !at.IsZero() {
+		e.at, e.estimated = at, false
+	}
+	return e, true
+}
+
+// records are the events of image records of the pull's root, from its begin to
+// a moment after its end.
+func (t *Tracker) records(h *history) []Event {
+	return t.journal.between(mark{h.id.Namespace, ImageStored, h.image.Root}, h.created, h.gone.Add(settleTime))
+}
+
+// storedRecords are the image records that were written while the pull ran.
+func (h *history) storedRecords() []Event {
+	written := slices.DeleteFunc(slices.Clone(h.records), func(e Event) bool {
+		return e.Time.Before(h.created) || e.Time.After(h.gone)
+	})
+	slices.SortFunc(written, func(a, b Event) int { return a.Time.Compare(b.Time) })
+	return written
+}
+
+// record is the image record that ended a pull: the first one that was written
+// before the pull was gone and has not ended another one. One with a tag goes
+// before one without.
+func (t *Tracker) record(records []Event, gone time.Time) (record Event, found bool) {
+	for _, e := range records {
+		switch {
+		case t.used[e] || e.Time.After(gone):
+		case !isByDigest(e):
+			return e, true
+		case !found:
+			record, found = e, true
+		}
+	}
+	return record, found
+}
+
+// lastRecord is when the last record of a pull was written. The CRI writes one
+// by digest after the one that was asked for, when the lease is gone already
+// (image_pull.go:206 @v2.4.2), and only then answers its caller.
+func lastRecord(records []Event, record Event) time.Time {
+	last := record.Time
+	for _, e := range records[slices.Index(records, record)+1:] {
+		if !isByDigest(e) {
+			break // of the next pull
+		}
+		last = e.Time
+	}
+	return last
+}
+
+// isByDigest tells the records whose name has no tag.
+func isByDigest(record Event) bool { return record.Image.Tag == "" }
+
+// shared tells whether a record of the same root ended another pull while this
+// one ran.
+func (t *Tracker) shared(h *history) bool {
+	for e := range t.used {
+		if e.Namespace == h.id.Namespace && e.Digest == h.image.Root && !e.Time.Before(h.created) && !e.Time.After(h.gone) {
+			return true
+		}
+	}
+	return false
+}
+
+// lastRemoved is when a failing pull gave up the snapshot it was preparing, or
+// zero.
+func (t *Tracker) lastRemoved(h *history) time.Time {
+	var last time.Time
+	for id := range h.chains {
+		last = later(last, t.journal.last(mark{h.id.Namespace, SnapshotRemoved, id}, h.created, h.gone))
+	}
+	return last
+}
+
+// complete takes the full name from the image record.
+func (i *Image) complete(o Image) {
+	if o.Name != "" {
+		i.Name, i.Registry, i.Tag = o.Name, o.Registry, o.Tag
+	}
+}

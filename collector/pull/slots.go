@@ -1,0 +1,68 @@
+package pull
+
+import (
+	"slices"
+	"time"
+)
+
+// transfer is one blob on its way over the network, of whichever pull.
+type transfer struct {
+	blob   *blob
+	opened time.Time
+	end    time.Time // committed or given up; zero while it is open
+	start  time.Time // got its slot; zero while it waits
+}
+
+// schedule infers when each transfer got its download slot. From 2.1 containerd
+// opens every ingest of an image at once and lets the fetchers queue for slots,
+// first come first served, over all pulls of the daemon (fetcher.go:510,
+// transfer.go:59 @v2.4.2); nothing tells when a slot was got, but each one was
+// freed by the end of another transfer.
+func schedule(transfers []*transfer, slots int) {
+	slices.SortFunc(transfers, func(a, b *transfer) int { return a.opened.Compare(b.opened) })
+	if slots <= 0 {
+		for _, t := range transfers {
+			t.start = t.opened
+		}
+		return
+	}
+	free := make([]time.Time, slots) // when each slot is free; held for good: never
+	never := time.Unix(1<<60, 0)
+	for _, t := range transfers {
+		i := earliest(free)
+		switch {
+		case free[i] != never:
+			t.start = later(t.opened, free[i])
+		case !t.blob.moved.IsZero():
+			t.start = t.blob.moved // it moves: the runtime has more slots than we were told
+			continue
+		default:
+			continue
+		}
+		if !t.blob.moved.IsZero() {
+			t.start = earlier(t.start, t.blob.moved)
+		}
+		free[i] = never
+		if !t.end.IsZero() {
+			t.start = earlier(t.start, t.end)
+			free[i] = t.end
+		}
+	}
+}
+
+func earliest(times []time.Time) int {
+	at := 0
+	for i, t := range times {
+		if t.Before(times[at]) {
+			at = i
+		}
+	}
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,47 @@
+package pull
+
+import (
+	"testing"
+	"time"
+)
+
+func TestSchedule(t *testing.T) {
+	open := func(opened, end float64) *transfer {
+		tr := &transfer{blob: &blob{}, opened: at(opened)}
+		if end > 0 {
+			tr.end = at(end)
+		}
+		return tr
+	}
+	moving := func(opened, moved float64) *transfer {
+		tr := open(opened, 0)
+		tr.blob.moved = at(moved)
+		return tr
+	}
+	for name, test := range map[string]struct {
+		slots     int
+		transfers []*transfer
+		want      []float64 // starts; negative for one that waits
+	}{
+		"a slot for each":                     {3, []*transfer{open(1, 5), open(1, 6)}, []float64{1, 1}},
+		"the third gets the slot freed first": {2, []*transfer{open(1, 5), open(1.1, 4), open(1.2, 0)}, []float64{1, 1.1, 4}},
+		"first come first served":             {1, []*transfer{open(1, 3), open(1.2, 7), open(1.1, 5)}, []float64{1, 3, 5}},
+		"no slot is free":                     {1, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, -1}},
+		"opened after a slot was freed":       {1, []*transfer{open(1, 2), open(3, 0)}, []float64{1, 3}},
+		"it moves, so it has a slot":          {1, []*transfer{open(1, 0), moving(1.1, 4)}, []float64{1, 4}},
+		"no shared slots":                     {0, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, 1.1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			schedule(test.transfers, test.slots)
+			for i, tr := range test.transfers { // sorted by opened
+				want := time.Time{}
+				if test.want[i] >= 0 {
+					want = at(test.want[i])
+				}
+				if !tr.start.Equal(want) {
+					t.Errorf("transfer %d starts %v, want %v", i, tr.start, want)
+				}
+			}
+		})
+	}
+}

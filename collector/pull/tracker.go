@@ -1,0 +1,172 @@
+package pull
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// settleTime is how long an ended pull may wait for the event that says how it
+// ended: the event stream and the polls are two connections.
+const settleTime = 250 * time.Millisecond
+
+// Tracker makes pulls of observations and events. Each pull is told as ended
+// exactly once. A Tracker is not safe for use by several goroutines.
+type Tracker struct {
+	stallAfter time.Duration
+	slots      int
+	journal    journal
+	pulls      map[ID]*history
+	ended      map[ID]time.Time // told already; when last listed
+	claims     map[claimKey]claim
+	used       map[Event]bool // image events that ended a pull
+	past       []*transfer    // of ended pulls, while a running one may have waited for them
+}
+
+// claimKey is a blob or a chain of one namespace.
+type claimKey struct {
+	namespace string
+	digest    digest.Digest
+}
+
+// claim says which pull brought a blob or a chain to the node, and when it was
+// committed. It may come anew after it was collected as garbage.
+type claim struct {
+	by        ID
+	committed time.Time // zero while it is on its way
+}
+
+// NewTracker returns a Tracker that calls a pull stalled after it has not
+// moved for stallAfter.
+func NewTracker(stallAfter time.Duration) *Tracker {
+	return &Tracker{
+		stallAfter: stallAfter,
+		pulls:      make(map[ID]*history),
+		ended:      make(map[ID]time.Time),
+		claims:     make(map[claimKey]claim),
+		used:       make(map[Event]bool),
+	}
+}
+
+// Event takes note of an event. What it changes shows in the next
+// [Tracker.Observe].
+func (t *Tracker) Event(e Event) { t.journal.add(e) }
+
+// Update is what one look at the runtime led to.
+type Update struct {
+	Time     time.Time
+	SourceUp bool   // the runtime answered
+	Active   []Pull // now running, by start
+	Started  []Pull // seen for the first time, as they stand
+	Ended    []Pull // each pull is in here once, in one Update
+
+	// Settling tells that a pull is over but not told yet: another look
+	// within a moment will tell it.
+	Settling bool
+}
+
+// Observe merges an observation and returns what it led to.
+func (t *Tracker) Observe(o Observation) Update {
+	t.slots = o.Slots
+	var began []*history
+	listed := make(map[ID]bool, len(o.Pulls))
+	for _, r := range o.Pulls {
+		listed[r.ID] = true
+		if _, over := t.ended[r.ID]; over {
+			t.ended[r.ID] = o.Time
+			continue
+		}
+		h := t.pulls[r.ID]
+		if h == nil {
+			h = newHistory(r)
+			t.pulls[r.ID] = h
+			began = append(began, h)
+		}
+		h.learn(r, o.Time)
+	}
+	for id, h := range t.pulls {
+		if !listed[id] && h.gone.IsZero() {
+			h.gone = o.Time
+		}
+	}
+
+	t.attribute(o.Time)
+	starts := t.schedule()
+	t.move(o.Time, starts)
+
+	u := Update{Time: o.Time, SourceUp: true}
+	for _, h := range byStart(slices.Values(began)) {
+		u.Started = append(u.Started, t.view(h, o.Time, starts))
+	}
+	for _, h := range byStart(maps.Values(t.pulls)) {
+		if h.gone.IsZero() {
+			continue
+		}
+		end, settled := t.settle(h, o.Time)
+		if !settled {
+			u.Settling = true
+			continue
+		}
+		u.Ended = append(u.Ended, t.finish(h, end, o.Time, starts))
+	}
+	u.Active = t.active(o.Time, starts)
+	t.forget(o.Time)
+	return u
+}
+
+// Unobserved returns the pulls as they stand when the runtime did not answer.
+func (t *Tracker) Unobserved(now time.Time) Update {
+	return Update{Time: now, Active: t.active(now, t.schedule())}
+}
+
+// active are the running pulls as they stand at a time, by start.
+func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
+	var active []Pull
+	for _, h := range byStart(maps.Values(t.pulls)) {
+		active = append(active, t.view(h, now, starts))
+	}
+	return active
+}
+
+// finish tells a pull for the last time and lets go of it.
+func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob]time.Time) Pull {
+	p := t.view(h, end.at, starts)
+	p.close(end)
+	t.past = append(t.past, h.transfers(end.at)...)
+	delete(t.pulls, h.id)
+	t.ended[h.id] = now
+	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool {
+		return c.by == h.id && c.committed.IsZero() // given up, another pull may fetch it
+	})
+	return p
+}
+
+// rememberEnded is how long an ended pull that the runtime no longer lists is
+// remembered, so that a late observation does not bring it back.
+const rememberEnded = 10 * time.Minute
+
+// forget drops what no running or coming pull can ask for.
+func (t *Tracker) forget(now time.Time) {
+	oldest := now.Add(-time.Minute)
+	for _, h := range t.pulls {
+		oldest = earlier(oldest, h.created)
+	}
+	t.journal.forget(oldest)
+	maps.DeleteFunc(t.used, func(e Event, _ bool) bool { return e.Time.Before(oldest) })
+	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool {
+		_, running := t.pulls[c.by]
+		return !running && c.committed.Before(oldest)
+	})
+	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
+	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
+}
+
+func byStart(histories iter.Seq[*history]) []*history {
+	return slices.SortedFunc(histories, func(a, b *history) int {
+		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id.Lease, b.id.Lease))
+	})
+}

@@ -1,0 +1,193 @@
+package pull
+
+import (
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// view is a history as a pull at a time.
+func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pull {
+	p := Pull{ID: h.id, Image: h.image, Start: h.created, Downloaded: h.downloaded(), Remaining: -1}
+	p.Resolved = h.resolved(&p)
+	if h.manifest != nil {
+		p.TotalKnown = true
+		p.ConfigDigest = h.manifest.Config.Digest
+		p.Layers = t.layers(h, now, starts)
+		for _, d := range h.manifest.blobs() {
+			p.Size += d.Size
+		}
+		p.Cached = h.cachedBytes()
+	}
+	p.Phase = h.phase(&p, t.waits(h, now, starts))
+	p.Rate = h.rate()
+	p.Idle = max(now.Sub(h.moved), 0)
+	p.Stalled = p.Idle > t.stallAfter
+	if left := p.Size - p.Downloaded - p.Cached; p.TotalKnown && p.Rate > 0 && !p.Stalled {
+		p.Remaining = time.Duration(float64(left) / p.Rate * float64(time.Second))
+	}
+	return p
+}
+
+// resolved is when the name had become a root descriptor: its ingest was opened
+// or its blob came. Of a root that was there before, only the first reading that
+// had it is known.
+func (h *history) resolved(p *Pull) time.Time {
+	switch {
+	case !h.root.opened.IsZero():
+		return h.root.opened
+	case !h.root.committed.IsZero() && !h.root.cached(h.created):
+		return h.root.committed
+	case !h.rootSeen.IsZero():
+		p.Estimated = addEstimate(p.Estimated, ResolveEnd)
+	}
+	return h.rootSeen
+}
+
+// cachedBytes is how much of the image the pull did not have to fetch: blobs
+// that were there or came by another pull, the begin of one that it resumes, and
+// layers whose snapshot is there.
+func (h *history) cachedBytes() int64 {
+	there := make(map[digest.Digest]bool)
+	for i, d := range h.manifest.Layers {
+		if _, c := h.chainOf(i); c != nil && !c.committed.IsZero() {
+			there[d.Digest] = true
+		}
+	}
+	var sum int64
+	for d, b := range h.blobs {
+		switch {
+		case b.ours:
+			sum += min(b.base, b.Size)
+		case there[d] || !b.committed.IsZero():
+			sum += b.Size
+		}
+	}
+	return sum
+}
+
+func (h *history) phase(p *Pull, waits bool) Phase {
+	if waits {
+		return Queued
+	}
+	if h.manifest == nil {
+		return Resolving
+	}
+	if p.Downloaded+p.Cached < p.Size {
+		return Downloading
+	}
+	return Unpacking
+}
+
+// layers are the layers as they stand at a time.
+func (t *Tracker) layers(h *history, now time.Time, starts map[*blob]time.Time) []Layer {
+	layers := make([]Layer, 0, len(h.manifest.Layers))
+	seen := make(map[digest.Digest]bool)
+	for i, d := range h.manifest.Layers {
+		l := Layer{Descriptor: d, Index: i}
+		b := h.blobs[d.Digest]
+		if b.ours && !seen[d.Digest] {
+			h.download(&l, b, starts)
+		}
+		t.unpack(h, &l, b, now)
+		l.State = h.layerState(&l, b)
+		seen[d.Digest] = true
+		layers = append(layers, l)
+	}
+	return layers
+}
+
+// download fills in how the layer was fetched by this pull.
+func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
+	l.Downloaded = b.downloaded()
+	l.Opened = h.openedAt(b)
+	l.Download = Span{Start: starts[b], End: b.committed}
+	if !b.sawOpen {
+		// Fetched too fast to be seen, or shared by another namespace.
+		l.Estimated = addEstimate(l.Estimated, DownloadBytes)
+	}
+	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0) {
+		l.Estimated = addEstimate(l.Estimated, DownloadStart)
+	}
+}
+
+// unpack fills in how the layer was unpacked by this pull. A layer is prepared
+// as soon as the one below it is committed, mostly before its blob has come
+// (unpacker.go @v2.4.2): it is applied from the last of the two.
+func (t *Tracker) unpack(h *history, l *Layer, b *blob, now time.Time) {
+	id, c := h.chainOf(l.Index)
+	if c == nil || (!c.committed.IsZero() && !c.ours) {
+		return
+	}
+	until := now
+	if c.ours {
+		until = c.committed
+	}
+	prepared := t.journal.last(mark{h.id.Namespace, SnapshotPrepared, id}, h.created, until)
+	start := later(later(h.created, b.committed), prepared)
+	if l.Index > 0 {
+		_, parent := h.chainOf(l.Index - 1)
+		if parent.committed.IsZero() {
+			return
+		}
+		start = later(start, parent.committed)
+	}
+	switch {
+	case c.ours:
+		l.Unpack = Span{Start: earlier(start, c.committed), End: c.committed}
+		if prepared.IsZero() {
+			l.Estimated = addEstimate(l.Estimated, UnpackStart)
+		}
+	case !prepared.IsZero() && !b.committed.IsZero() && (b.ours || b.cached(h.created)):
+		l.Unpack = Span{Start: start}
+	}
+}
+
+func (h *history) layerState(l *Layer, b *blob) LayerState {
+	_, c := h.chainOf(l.Index)
+	unpacked := c != nil && !c.committed.IsZero()
+	switch {
+	case unpacked && c.ours:
+		return LayerDone
+	case unpacked && !b.ours:
+		return LayerCached
+	case unpacked:
+		return LayerDone
+	case l.Unpack.Happened():
+		return LayerUnpacking
+	case !b.committed.IsZero():
+		return LayerDownloaded
+	case b.open && (!b.ours || l.Download.Happened()):
+		return LayerDownloading
+	default:
+		return LayerQueued
+	}
+}
+
+// close ends a pull: what was unfinished ends with it, and nothing moves any
+// more.
+func (p *Pull) close(e ending) {
+	p.End, p.Outcome, p.Phase = e.at, e.outcome, ""
+	p.Rate, p.Idle, p.Remaining, p.Stalled = 0, 0, -1, false
+	if e.outcome == Failure {
+		p.Err = ErrOther
+	}
+	if e.estimated {
+		p.Estimated = addEstimate(p.Estimated, PullEnd)
+	}
+	p.Resolved = earlier(p.Resolved, p.End)
+	if e.outcome == Success && p.TotalKnown {
+		p.Cached = p.Size - p.Downloaded // what it did not fetch was there
+	}
+	for i := range p.Layers {
+		l := &p.Layers[i]
+		for _, s := range []*Span{&l.Download, &l.Unpack} {
+			if s.Happened() && s.End.IsZero() {
+				s.End = later(s.Start, p.End)
+			}
+		}
+		if e.outcome == Success && !l.Download.Happened() && !l.Unpack.Happened() {
+			l.State = LayerCached
+		}
+	}
+}
