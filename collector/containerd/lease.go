@@ -1,0 +1,124 @@
+package containerd
+
+import (
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// lease is what is known of one lease that is, or may turn out to be, a pull.
+type lease struct {
+	id      string
+	created time.Time
+	gone    bool
+	goneAt  time.Time // first seen without it
+
+	// What it lists, and has listed: resources leave the list when a blob
+	// is committed or a snapshot renamed.
+	content     map[digest.Digest]bool
+	ingests     map[digest.Digest]string // with the kind that the ref tells
+	chains      map[digest.Digest]bool
+	snapshotter string
+
+	root     digest.Digest
+	fetched  bool // its root is known to come from a registry
+	image    pull.Image
+	index    *document
+	manifest *pull.Manifest
+
+	infos    map[digest.Digest]content.Info // of blobs that are committed
+	unpacked map[digest.Digest]time.Time    // chains that are committed
+	probed   bool                           // all chains were asked for once
+	wasOpen  map[digest.Digest]bool         // blobs whose ingest was seen
+	unusable map[digest.Digest]bool         // documents that could not be read
+}
+
+func newLease(l leases.Lease) *lease {
+	return &lease{
+		id: l.ID, created: l.CreatedAt,
+		content:  make(map[digest.Digest]bool),
+		ingests:  make(map[digest.Digest]string),
+		chains:   make(map[digest.Digest]bool),
+		infos:    make(map[digest.Digest]content.Info),
+		unpacked: make(map[digest.Digest]time.Time),
+		wasOpen:  make(map[digest.Digest]bool),
+		unusable: make(map[digest.Digest]bool),
+	}
+}
+
+// hold takes note of what the lease lists now.
+func (l *lease) hold(resources []leases.Resource) {
+	clear(l.ingests)
+	for _, r := range resources {
+		switch kind, snapshotter, _ := strings.Cut(r.Type, "/"); kind {
+		case "content":
+			l.content[digest.Digest(r.ID)] = true
+		case "ingests":
+			if kind, d, ok := refDigest(r.ID); ok {
+				l.ingests[d] = kind
+				l.wasOpen[d] = true
+			}
+		case "snapshots":
+			l.snapshotter = snapshotter
+			if _, active := chainOfKey(r.ID); !active {
+				l.chains[digest.Digest(r.ID)] = true
+			}
+		}
+	}
+}
+
+// leave takes note that the lease is no longer listed.
+func (l *lease) leave(now time.Time) {
+	if !l.gone {
+		l.gone, l.goneAt = true, now
+	}
+}
+
+// findRoot finds the index or manifest that the name resolved to: the one blob
+// that refers to others and that none refers to. Labels come a moment after the
+// blob, so a blob that nothing is known of may still be the root, as long as
+// the lease is there.
+func (l *lease) findRoot() {
+	if l.root != "" {
+		return
+	}
+	referred := make(map[digest.Digest]bool)
+	for _, info := range l.infos {
+		for _, d := range children(info.Labels) {
+			referred[d] = true
+		}
+	}
+	var roots []digest.Digest
+	unknown := false
+	for d := range l.content {
+		switch {
+		case referred[d]:
+		case len(children(l.infos[d].Labels)) > 0:
+			roots = append(roots, d)
+		default:
+			unknown = true
+		}
+	}
+	for d, kind := range l.ingests {
+		if (kind == "index" || kind == "manifest") && !referred[d] {
+			roots = append(roots, d)
+			l.fetched = true
+		}
+	}
+	if len(roots) == 1 && (!unknown || l.gone) {
+		l.root = roots[0]
+	}
+}
+
+// recordTime is how long a lease that went without a root waits for the image
+// event that may tell it: events and polls come over two connections.
+const recordTime = 250 * time.Millisecond
+
+func (l *lease) waitedForRecord(now time.Time) bool {
+	return now.Sub(l.goneAt) > recordTime
+}

@@ -1,0 +1,271 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// look is one look at the leases of a namespace.
+type look struct {
+	ctx       context.Context //nolint:containedctx // lives for one poll, carries the namespace
+	source    *Source
+	namespace string
+	ingests   map[digest.Digest]content.Status
+	held      map[digest.Digest]bool // blobs that some lease lists
+}
+
+// read makes a reading of a lease. It is no pull as long as it has no root that
+// comes from a registry.
+func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
+	if err := k.readRoot(l); err != nil || l.root == "" || !l.fetched {
+		return r, false, err
+	}
+	if err := k.readManifest(l); err != nil {
+		return r, false, err
+	}
+	r = pull.Reading{
+		ID:       pull.ID{Daemon: k.source.daemon.uuid, Namespace: k.namespace, Lease: l.id},
+		Created:  l.created,
+		Gone:     l.gone,
+		Image:    l.image,
+		Manifest: l.manifest,
+	}
+	if r.Root, err = k.blob(l, l.root); err != nil {
+		return r, false, err
+	}
+	if l.manifest != nil {
+		if err := k.readLayers(l, &r); err != nil {
+			return r, false, err
+		}
+	}
+	if l.gone {
+		r.Records, err = k.source.stored(k.ctx, k.namespace, l.root, l.created)
+	}
+	return r, true, err
+}
+
+// readRoot learns the root of a lease and the name of the image.
+func (k *look) readRoot(l *lease) error {
+	if l.root == "" {
+		for d := range l.content {
+			if _, err := k.info(l, d, len(children(l.infos[d].Labels)) == 0); err != nil {
+				return err
+			}
+		}
+		l.findRoot()
+	}
+	if l.root == "" && l.gone {
+		l.root = k.source.unclaimedRoot(k.namespace, l.created, l.goneAt)
+	}
+	if l.root == "" {
+		return nil
+	}
+	l.image.Root = l.root
+	if l.image.Name == "" {
+		return k.readName(l)
+	}
+	return nil
+}
+
+// readName takes the name of the image from the labels of its root. A root that
+// was there before may still have the labels of earlier pulls only; this pull's
+// is among them when a later step of it is seen.
+func (k *look) readName(l *lease) error {
+	info, err := k.info(l, l.root, true)
+	if err != nil || info.Digest == "" {
+		return err
+	}
+	l.fetched = l.fetched || fromRegistry(info.Labels)
+	if info.CreatedAt.Before(l.created) && l.snapshotter == "" {
+		return nil
+	}
+	l.image = sourceName(info.Labels)
+	l.image.Root = l.root
+	return nil
+}
+
+// readManifest reads the index, the manifest and the config, each as soon as it
+// is in the content store, once.
+func (k *look) readManifest(l *lease) error {
+	if l.manifest == nil {
+		d := l.root
+		if l.index != nil {
+			if d = k.chosen(l); d == "" {
+				return nil
+			}
+		}
+		doc, ok, err := k.document(l, d)
+		if err != nil || !ok {
+			return err
+		}
+		if l.manifest = doc.manifest(); l.manifest == nil {
+			if l.index != nil {
+				l.unusable[d] = true // an index in an index
+				return nil
+			}
+			l.index = &doc
+			return k.readManifest(l)
+		}
+	}
+	if l.manifest.ChainIDs != nil || l.unusable[l.manifest.Config.Digest] {
+		return nil
+	}
+	b, ok, err := k.small(l, l.manifest.Config.Digest)
+	if err != nil || !ok {
+		return err
+	}
+	ids, err := parseChainIDs(b, len(l.manifest.Layers))
+	if err != nil || ids == nil {
+		l.unusable[l.manifest.Config.Digest] = true
+		return nil //nolint:nilerr // a config that is none: the pull has no unpack to tell
+	}
+	withChains := *l.manifest
+	withChains.ChainIDs = ids
+	l.manifest = &withChains
+	return nil
+}
+
+// chosen is the manifest of the index that this pull brings: the one that the
+// lease lists. A lease that was seen too late to list it has the manifest of
+// this node's platform.
+func (k *look) chosen(l *lease) digest.Digest {
+	for _, m := range l.index.Manifests {
+		if _, opening := l.ingests[m.Digest]; (opening || l.content[m.Digest]) && !l.unusable[m.Digest] && !isAttestation(m) {
+			return m.Digest
+		}
+	}
+	if l.gone {
+		return nodeManifest(l.index.Manifests)
+	}
+	return ""
+}
+
+// document reads an index or manifest. It is not ok until it is there, nor if
+// it is none.
+func (k *look) document(l *lease, d digest.Digest) (doc document, ok bool, err error) {
+	b, ok, err := k.small(l, d)
+	if err != nil || !ok {
+		return document{}, false, err
+	}
+	doc, err = parseDocument(b)
+	if err != nil || (doc.Config == nil && doc.Manifests == nil) {
+		l.unusable[d] = true
+		return document{}, false, nil //nolint:nilerr // bad input is no error of the source
+	}
+	return doc, true, nil
+}
+
+// small reads a manifest or config, if it is there and not too large.
+func (k *look) small(l *lease, d digest.Digest) (b []byte, ok bool, err error) {
+	if l.unusable[d] {
+		return nil, false, nil
+	}
+	info, err := k.info(l, d, false)
+	if err != nil || info.Digest == "" {
+		return nil, false, err
+	}
+	if info.Size > maxDocument {
+		l.unusable[d] = true
+		return nil, false, nil
+	}
+	b, err = read(k.ctx, k.source.client.ContentStore(), info)
+	if errdefs.IsNotFound(err) {
+		return nil, false, nil
+	}
+	return b, err == nil, err
+}
+
+// info asks for a committed blob, once unless it is to be fresh. The zero Info
+// means that it is not in the store.
+func (k *look) info(l *lease, d digest.Digest, fresh bool) (content.Info, error) {
+	if info, known := l.infos[d]; known && !fresh {
+		return info, nil
+	}
+	info, err := k.source.client.ContentStore().Info(k.ctx, d)
+	switch {
+	case errdefs.IsNotFound(err):
+		return l.infos[d], nil
+	case err != nil:
+		return content.Info{}, fmt.Errorf("asking for blob %s: %w", d, err)
+	}
+	l.infos[d] = info
+	return info, nil
+}
+
+// blob is the state of one blob of a pull. One that is neither open nor known to
+// be there is only asked for when something tells that it may be there.
+func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
+	_, opening := l.ingests[d]
+	b := pull.Blob{Held: opening || l.content[d]}
+	if st, open := k.ingests[d]; open {
+		l.wasOpen[d] = true
+		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
+		return b, nil
+	}
+	if _, known := l.infos[d]; known || k.held[d] || l.wasOpen[d] || l.gone {
+		info, err := k.info(l, d, false)
+		if err != nil {
+			return b, err
+		}
+		b.Committed = info.CreatedAt
+	}
+	return b, nil
+}
+
+// readLayers reads the state of the blobs and snapshots of a pull.
+func (k *look) readLayers(l *lease, r *pull.Reading) error {
+	r.Blobs = make(map[digest.Digest]pull.Blob, len(l.manifest.Layers)+1)
+	for _, d := range append([]pull.Descriptor{l.manifest.Config}, l.manifest.Layers...) {
+		b, err := k.blob(l, d.Digest)
+		if err != nil {
+			return err
+		}
+		r.Blobs[d.Digest] = b
+	}
+	r.Chains = make(map[digest.Digest]pull.Snapshot, len(l.manifest.ChainIDs))
+	if l.snapshotter == "" {
+		return nil
+	}
+	for _, id := range l.manifest.ChainIDs {
+		created, known := l.unpacked[id]
+		if !known && (!l.probed || l.chains[id] || l.gone) {
+			var err error
+			if created, err = k.committed(l.snapshotter, id); err != nil {
+				return err
+			}
+			if !created.IsZero() {
+				l.unpacked[id] = created
+			}
+		}
+		r.Chains[id] = pull.Snapshot{Held: l.chains[id], Created: created}
+	}
+	l.probed = len(l.manifest.ChainIDs) > 0
+	return nil
+}
+
+// committed is when a snapshot was committed, zero if it is not there.
+func (k *look) committed(snapshotter string, id digest.Digest) (time.Time, error) {
+	info, err := k.source.client.SnapshotService(snapshotter).Stat(k.ctx, id.String())
+	switch {
+	case errdefs.IsNotFound(err), err == nil && info.Kind != snapshots.KindCommitted:
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("asking for snapshot %s: %w", id, err)
+	}
+	return info.Created, nil
+}
+
+// isAttestation tells the manifests in an index that are not images but say
+// something about one.
+func isAttestation(d ocispec.Descriptor) bool {
+	return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
+}

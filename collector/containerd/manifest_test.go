@@ -1,0 +1,81 @@
+package containerd
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
+
+func TestParseDocument(t *testing.T) {
+	descriptor := func(size string) string {
+		return `{"digest":"sha256:` + encoded + `","size":` + size + `,"mediaType":"x"}`
+	}
+	for name, test := range map[string]struct {
+		json   string
+		layers int // of a manifest; -1 for an index
+		fails  bool
+	}{
+		"manifest":         {`{"config":` + descriptor("2") + `,"layers":[` + descriptor("7") + `,` + descriptor("8") + `]}`, 2, false},
+		"without layers":   {`{"config":` + descriptor("2") + `,"layers":[]}`, 0, false},
+		"index":            {`{"manifests":[` + descriptor("9") + `]}`, -1, false},
+		"negative size":    {`{"config":` + descriptor("2") + `,"layers":[` + descriptor("-7") + `]}`, 0, true},
+		"too large a size": {`{"config":` + descriptor("2") + `,"layers":[` + descriptor("9223372036854775807") + `]}`, 0, true},
+		"no digest":        {`{"config":{"digest":"../../etc/passwd","size":1},"layers":[]}`, 0, true},
+		"no JSON":          {"\x1f\x8b", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, err := parseDocument([]byte(test.json))
+			if (err != nil) != test.fails {
+				t.Fatalf("error %v, want one: %t", err, test.fails)
+			}
+			if err != nil {
+				return
+			}
+			m := doc.manifest()
+			if (m == nil) != (test.layers < 0) || (m != nil && len(m.Layers) != test.layers) {
+				t.Errorf("manifest %+v, want %d layers", m, test.layers)
+			}
+		})
+	}
+}
+
+func TestParseChainIDs(t *testing.T) {
+	a, b := digest.FromString("a"), digest.FromString("b")
+	config := `{"config":{"Env":["PASSWORD=x"]},"rootfs":{"type":"layers","diff_ids":["` + a.String() + `","` + b.String() + `"]}}`
+	ids, err := parseChainIDs([]byte(config), 2)
+	if want := []digest.Digest{a, digest.FromString(a.String() + " " + b.String())}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("chain IDs %v, %v; want %v", ids, err, want)
+	}
+	if ids, err := parseChainIDs([]byte(config), 3); ids != nil || err != nil {
+		t.Errorf("of other layers: %v, %v; want none", ids, err)
+	}
+	if ids, err := parseChainIDs([]byte(`{}`), 1); ids != nil || err != nil {
+		t.Errorf("of an artifact: %v, %v; want none", ids, err)
+	}
+	if ids, err := parseChainIDs([]byte(`{}`), 0); ids == nil || err != nil {
+		t.Errorf("of an image without layers: %v, %v; want an empty list", ids, err)
+	}
+	if _, err := parseChainIDs([]byte(strings.ReplaceAll(config, "sha256:", "")), 2); err == nil {
+		t.Error("no error for diff IDs that are no digests")
+	}
+}
+
+func FuzzParseDocument(f *testing.F) {
+	f.Add([]byte(`{"manifests":[{"digest":"sha256:` + encoded + `","size":1}]}`))
+	f.Add([]byte(`{"config":{"digest":"sha256:` + encoded + `","size":1},"layers":[]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		doc, err := parseDocument(b)
+		if err != nil {
+			return
+		}
+		if m := doc.manifest(); m != nil {
+			for _, l := range m.Layers {
+				if l.Size < 0 || l.Size > maxBlob || l.Digest.Validate() != nil {
+					t.Errorf("accepted %+v", l)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package containerd
+
+import (
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+const encoded = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func TestRefDigest(t *testing.T) {
+	for ref, want := range map[string]string{ // kind, empty for refs that no pull makes
+		"index-sha256:" + encoded:                     "index",
+		"manifest-sha256:" + encoded:                  "manifest",
+		"config-sha256:" + encoded:                    "config",
+		"layer-sha256:" + encoded:                     "layer",
+		"layer-team/app:v1@sha256:" + encoded:         "layer",
+		"unknown-sha256:" + encoded:                   "unknown",
+		"layer-sha256:" + encoded[1:]:                 "",
+		"layer-":                                      "",
+		"layer":                                       "",
+		"":                                            "",
+		"tar-layer.tar":                               "",
+		"compress-blob-sha256-" + encoded:             "",
+		"convert-zstd-from-sha256:" + encoded:         "",
+		"1700000000-abcd":                             "",
+		"edit-sha256:" + encoded:                      "",
+		"some user's own ref sha256:" + encoded + "/": "",
+	} {
+		kind, d, ok := refDigest(ref)
+		if ok != (want != "") || (ok && (kind != want || d != digest.Digest("sha256:"+encoded))) {
+			t.Errorf("refDigest(%q) = %q, %q, %t; want kind %q", ref, kind, d, ok, want)
+		}
+	}
+}
+
+func TestImageName(t *testing.T) {
+	for name, want := range map[string]pull.Image{
+		"docker.io/library/nginx:1.27":                 {Name: "docker.io/library/nginx", Registry: "docker.io", Tag: "1.27"},
+		"127.0.0.1:5001/team/app:v1":                   {Name: "127.0.0.1:5001/team/app", Registry: "127.0.0.1", Tag: "v1"},
+		"[::1]:5000/app:v1":                            {Name: "[::1]:5000/app", Registry: "::1", Tag: "v1"},
+		"ghcr.io/a/b/c@sha256:" + encoded:              {Name: "ghcr.io/a/b/c", Registry: "ghcr.io"},
+		"registry.k8s.io/pause:3.10@sha256:" + encoded: {Name: "registry.k8s.io/pause", Registry: "registry.k8s.io"},
+		"sha256:" + encoded:                            {},
+		"Not A Reference":                              {},
+		"":                                             {},
+	} {
+		if got := imageName(name); got != want {
+			t.Errorf("imageName(%q) = %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+func TestSourceName(t *testing.T) {
+	const source = "containerd.io/distribution.source."
+	for name, test := range map[string]struct {
+		labels map[string]string
+		want   pull.Image
+	}{
+		"one repository": {
+			map[string]string{source + "docker.io": "library/nginx", "containerd.io/gc.ref.content.m.0": "sha256:" + encoded},
+			pull.Image{Name: "docker.io/library/nginx", Registry: "docker.io"},
+		},
+		"two repositories": {map[string]string{source + "docker.io": "a/x,b/y"}, pull.Image{}},
+		"two hosts":        {map[string]string{source + "docker.io": "a/x", source + "ghcr.io": "a/x"}, pull.Image{}},
+		"an empty label":   {map[string]string{source + "docker.io": ""}, pull.Image{}},
+		"none":             {nil, pull.Image{}},
+	} {
+		if got := sourceName(test.labels); got != test.want {
+			t.Errorf("%s: %+v, want %+v", name, got, test.want)
+		}
+	}
+}
+
+func TestChainOfKey(t *testing.T) {
+	for key, want := range map[string]bool{
+		"extract-123456-Ab_9 sha256:" + encoded: true,
+		"extract-123456-Ab_9":                   false,
+		"extract-1 sha256:" + encoded[1:]:       false,
+		"a-container's-id":                      false,
+		"sha256:" + encoded:                     false,
+	} {
+		if d, ok := chainOfKey(key); ok != want || (ok && d != digest.Digest("sha256:"+encoded)) {
+			t.Errorf("chainOfKey(%q) = %q, %t; want %t", key, d, ok, want)
+		}
+	}
+}
