@@ -1,0 +1,196 @@
+// Package collector runs Pulltrace: it polls a [Source] for what the runtime
+// shows, lets the tracker make pulls of it, and hands them to the [Reporter]s.
+//
+// Everything flows one way: source, tracker, reporters.
+package collector
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// Source watches the pulls of one container runtime. It only reads.
+type Source interface {
+	// Observe asks the runtime what it shows of its pulls now.
+	Observe(ctx context.Context) (pull.Observation, error)
+
+	// Watch hands each event of the runtime to emit, in order, until ctx is
+	// done or the stream breaks. It never returns nil.
+	Watch(ctx context.Context, emit func(pull.Event)) error
+}
+
+// Reporter is told of every poll. Report is called from the poll loop and must
+// not block. The pulls that it is handed are its own to keep, but not to change.
+type Reporter interface {
+	Report(pull.Update)
+}
+
+// Config is how to watch.
+type Config struct {
+	PollInterval   time.Duration // while there is a pull
+	IdleInterval   time.Duration // while there is none; an event wakes the poll at once
+	StallThreshold time.Duration // without movement, after which a pull is stalled
+	Logger         *slog.Logger
+}
+
+// Collector is a Source, a tracker and Reporters, and the loop that drives them.
+type Collector struct {
+	config    Config
+	source    Source
+	reporters []Reporter
+	tracker   *pull.Tracker
+
+	events chan pull.Event
+	up     bool
+	asked  bool // the source was polled before
+}
+
+// eventBuffer takes what comes while a poll runs.
+const eventBuffer = 1024
+
+// New returns a Collector that is ready to Run.
+func New(config Config, source Source, reporters ...Reporter) *Collector {
+	return &Collector{
+		config:    config,
+		source:    source,
+		reporters: reporters,
+		tracker:   pull.NewTracker(config.StallThreshold),
+		events:    make(chan pull.Event, eventBuffer),
+	}
+}
+
+const (
+	// eventGap is the least time between polls, however many events come.
+	eventGap = 10 * time.Millisecond
+	// echoDelay is when to look again after an event: labels and the end of a
+	// lease follow it, and have no event of their own.
+	echoDelay = 50 * time.Millisecond
+)
+
+// lastLook bounds the look that Run takes at its end.
+const lastLook = time.Second
+
+// Run watches until ctx is done, and then looks once more, for the pulls that
+// have just ended. Pulls that still run are not told: whoever watches next sees
+// them whole.
+func (c *Collector) Run(ctx context.Context) {
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go c.watch(watching)
+	c.loop(ctx)
+
+	last, cancel := context.WithTimeout(watching, lastLook)
+	defer cancel()
+	for c.poll(last) == echoDelay {
+		time.Sleep(echoDelay)
+	}
+}
+
+// loop polls at the intervals, and sooner when an event comes.
+func (c *Collector) loop(ctx context.Context) {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	var polled time.Time
+	woken := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-c.events:
+			c.tracker.Event(e)
+			woken = true
+			if wait := eventGap - time.Since(polled); wait > 0 {
+				next.Reset(wait)
+				continue
+			}
+		case <-next.C:
+		}
+		wait := c.poll(ctx)
+		if woken {
+			wait = min(wait, echoDelay)
+		}
+		woken, polled = false, time.Now()
+		next.Reset(wait)
+	}
+}
+
+// drain takes the events that have come.
+func (c *Collector) drain() {
+	for {
+		select {
+		case e := <-c.events:
+			c.tracker.Event(e)
+		default:
+			return
+		}
+	}
+}
+
+// poll asks the source once, reports, and tells when to ask again: after
+// echoDelay where a pull has ended and is not told yet.
+func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
+	o, err := c.source.Observe(ctx)
+	if ctx.Err() != nil {
+		return 0
+	}
+	c.noteSource(err)
+	u := c.update(o, err)
+	for _, r := range c.reporters {
+		r.Report(u)
+	}
+	switch {
+	case u.Settling:
+		return echoDelay
+	case len(u.Active) > 0 || o.Candidates > 0 || err != nil:
+		return c.config.PollInterval
+	default:
+		return c.config.IdleInterval
+	}
+}
+
+// update hands to the tracker what was observed, and the events that led to it
+// before.
+func (c *Collector) update(o pull.Observation, err error) pull.Update {
+	c.drain()
+	if err != nil {
+		return c.tracker.Unobserved(time.Now())
+	}
+	return c.tracker.Observe(o)
+}
+
+// noteSource logs when the runtime goes and comes, not every failed poll.
+func (c *Collector) noteSource(err error) {
+	up := err == nil
+	switch {
+	case up && !c.up:
+		c.config.Logger.Info("container runtime answers")
+	case !up && (c.up || !c.asked):
+		c.config.Logger.Warn("container runtime does not answer", "error", err)
+	case !up:
+		c.config.Logger.Debug("container runtime does not answer", "error", err)
+	}
+	c.up, c.asked = up, true
+}
+
+// watchAgain is how long to wait before a broken event stream is opened again.
+const watchAgain = time.Second
+
+// watch keeps the event stream open.
+func (c *Collector) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := c.source.Watch(ctx, func(e pull.Event) {
+			select {
+			case c.events <- e:
+			case <-ctx.Done():
+			}
+		})
+		c.config.Logger.Debug("event stream ended", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchAgain):
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// played is a source whose answers a test decides.
+type played struct {
+	mu     sync.Mutex
+	pulls  []pull.Reading
+	err    error
+	polls  []time.Time
+	events chan pull.Event
+}
+
+func (p *played) Observe(context.Context) (pull.Observation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.polls = append(p.polls, time.Now())
+	return pull.Observation{Time: time.Now(), Pulls: p.pulls}, p.err
+}
+
+func (p *played) Watch(ctx context.Context, emit func(pull.Event)) error {
+	for {
+		select {
+		case e := <-p.events:
+			emit(e)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (p *played) set(pulls []pull.Reading, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pulls, p.err = pulls, err
+}
+
+// polled is how often the source was asked since a time.
+func (p *played) polled(since time.Time) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, at := range p.polls {
+		if !at.Before(since) {
+			n++
+		}
+	}
+	return n
+}
+
+// kept is a reporter that keeps what it is told.
+type kept struct {
+	mu      sync.Mutex
+	updates []pull.Update
+}
+
+func (k *kept) Report(u pull.Update) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.updates = append(k.updates, u)
+}
+
+func (k *kept) last() pull.Update {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.updates[len(k.updates)-1]
+}
+
+func (k *kept) ended() (n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, u := range k.updates {
+		n += len(u.Ended)
+	}
+	return n
+}
+
+// stage is a running collector in a bubble with a clock of its own.
+type stage struct {
+	*testing.T
+
+	source   *played
+	reporter *kept
+	stop     func() // ends the collector
+}
+
+func play(t *testing.T, test func(*stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		source, reporter := &played{events: make(chan pull.Event)}, &kept{}
+		c := New(Config{
+			PollInterval: time.Second, IdleInterval: 10 * time.Second, StallThreshold: time.Minute,
+			Logger: slog.New(slog.DiscardHandler),
+		}, source, reporter)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		stop := func() { cancel(); running.Wait() }
+		defer stop()
+		synctest.Wait()
+		test(&stage{t, source, reporter, stop})
+	})
+}
+
+func TestPollsRarelyWhileIdle(t *testing.T) {
+	play(t, func(s *stage) {
+		since := time.Now().Add(time.Nanosecond)
+		time.Sleep(time.Minute + time.Second)
+		if got := s.source.polled(since); got != 6 {
+			s.Errorf("%d polls in a minute without a pull, want 6", got)
+		}
+	})
+}
+
+func TestEventWakesThePoll(t *testing.T) {
+	play(t, func(s *stage) {
+		time.Sleep(time.Second)
+		since := time.Now()
+		s.source.events <- pull.Event{Kind: pull.BlobCommitted}
+		time.Sleep(echoDelay + time.Millisecond)
+		if got := s.source.polled(since); got != 2 {
+			s.Errorf("%d polls after an event, want 2: at once and again a moment later", got)
+		}
+	})
+}
+
+func TestBurstOfEventsIsFewPolls(t *testing.T) {
+	play(t, func(s *stage) {
+		time.Sleep(time.Second)
+		since := time.Now()
+		for range 1000 {
+			s.source.events <- pull.Event{Kind: pull.BlobCommitted}
+			time.Sleep(100 * time.Microsecond)
+		}
+		if got := s.source.polled(since); got > 11 {
+			s.Errorf("%d polls in 100 ms, want at most one each %s", got, eventGap)
+		}
+	})
+}
+
+func TestPollsOftenWhileAPullRuns(t *testing.T) {
+	play(t, func(s *stage) {
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}, Created: time.Now()}}, nil)
+		time.Sleep(10 * time.Second)
+		since := time.Now()
+		time.Sleep(10 * time.Second)
+		if got := s.source.polled(since); got < 10 || got > 11 {
+			s.Errorf("%d polls in 10 s with a pull, want 10", got)
+		}
+		if u := s.reporter.last(); len(u.Active) != 1 || !u.SourceUp {
+			s.Errorf("told %+v, want one running pull", u)
+		}
+	})
+}
+
+func TestSourceGoesAndComes(t *testing.T) {
+	play(t, func(s *stage) {
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}, Created: time.Now()}}, nil)
+		time.Sleep(11 * time.Second)
+		s.source.set(nil, errors.New("no such socket"))
+		time.Sleep(2 * time.Second)
+		if u := s.reporter.last(); u.SourceUp || len(u.Active) != 1 {
+			s.Errorf("told up %t, %d pulls; want down, and the pull still there", u.SourceUp, len(u.Active))
+		}
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}}}, nil)
+		time.Sleep(2 * time.Second)
+		if u := s.reporter.last(); !u.SourceUp || len(u.Active) != 1 || s.reporter.ended() != 0 {
+			s.Errorf("told up %t, %d pulls, %d ended; want up, 1, 0", u.SourceUp, len(u.Active), s.reporter.ended())
+		}
+	})
+}
+
+// A pull that ends between the last poll and the end of Run is told.
+func TestLastLook(t *testing.T) {
+	play(t, func(s *stage) {
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}, Created: time.Now()}}, nil)
+		time.Sleep(10*time.Second + 500*time.Millisecond)
+		s.source.set(nil, nil)
+		s.stop()
+		if got := s.reporter.ended(); got != 1 {
+			s.Errorf("%d pulls told as ended, want 1", got)
+		}
+	})
+}
+
+func TestRunningPullIsNotToldAtTheEnd(t *testing.T) {
+	play(t, func(s *stage) {
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}, Created: time.Now()}}, nil)
+		time.Sleep(11 * time.Second)
+		s.stop()
+		if got := s.reporter.ended(); got != 0 {
+			s.Errorf("%d pulls told as ended, want 0", got)
+		}
+	})
+}
