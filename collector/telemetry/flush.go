@@ -1,0 +1,72 @@
+package telemetry
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	flushGap     = time.Second      // between two exports of our own accord, at least
+	flushTimeout = 10 * time.Second // a dead endpoint holds an export up for so long
+)
+
+// flusher exports when a pull starts or ends, without waiting for the interval
+// of the exporter. It does so apart from the poll loop, one export at a time,
+// and again until one has succeeded.
+type flusher struct {
+	wanted    chan struct{}
+	export    func(context.Context) error
+	delivered func(since time.Time)
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
+}
+
+// newFlusher calls delivered with the time at which an export that succeeded
+// had begun.
+func newFlusher(export func(context.Context) error, delivered func(since time.Time)) *flusher {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &flusher{wanted: make(chan struct{}, 1), export: export, delivered: delivered, cancel: cancel}
+	f.done.Go(func() { f.run(ctx) })
+	return f
+}
+
+// flush asks for an export. It does not wait for it.
+func (f *flusher) flush() {
+	select {
+	case f.wanted <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+func (f *flusher) close() {
+	f.cancel()
+	f.done.Wait()
+}
+
+func (f *flusher) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wanted:
+		}
+		began := time.Now()
+		if err := f.exportOnce(ctx); err == nil {
+			f.delivered(began)
+		} else {
+			f.flush() // the SDK has told of the error
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(flushGap):
+		}
+	}
+}
+
+func (f *flusher) exportOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	return f.export(ctx)
+}

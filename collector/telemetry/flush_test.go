@@ -1,0 +1,58 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFlushIsRateLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exports atomic.Int32
+		f := newFlusher(func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {})
+		defer f.close()
+		for range 100 {
+			f.flush()
+			time.Sleep(30 * time.Millisecond)
+		}
+		if got := exports.Load(); got < 3 || got > 4 {
+			t.Errorf("%d exports in 3 s, want one a second", got)
+		}
+	})
+}
+
+func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exports, delivered atomic.Int32
+		f := newFlusher(func(context.Context) error {
+			if exports.Add(1) < 3 {
+				return errors.New("refused")
+			}
+			return nil
+		}, func(time.Time) { delivered.Add(1) })
+		defer f.close()
+		f.flush()
+		time.Sleep(10 * time.Second)
+		if exports.Load() != 3 || delivered.Load() != 1 {
+			t.Errorf("%d exports, %d delivered; want 3 and 1", exports.Load(), delivered.Load())
+		}
+	})
+}
+
+// An endpoint that is dead holds up neither the caller nor the end.
+func TestFlushDoesNotBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlusher(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {})
+		began := time.Now()
+		f.flush()
+		f.flush()
+		synctest.Wait()
+		f.close()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %s, want no time", took)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package telemetry
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+	"github.com/pulltrace/pulltrace/semconv"
+)
+
+// pullSpans makes the trace of one ended pull.
+type pullSpans struct {
+	tracer trace.Tracer
+	pull   *pull.Pull
+}
+
+// record makes all spans, and returns a context with the root in it.
+func (s pullSpans) record(ctx context.Context, registry string) context.Context {
+	p := s.pull
+	ctx = s.span(ctx, semconv.SpanPull, p.Start, p.End, pullAttributes(p, registry), p.Outcome == pull.Failure)
+	if resolved := p.Resolved; !resolved.IsZero() {
+		s.span(ctx, semconv.SpanResolve, p.Start, resolved, nil, false, semconv.SpanResolve)
+	}
+	for i := range p.Layers {
+		s.layer(ctx, &p.Layers[i])
+	}
+	return ctx
+}
+
+// layer makes the span of a layer that was fetched or unpacked. What was
+// unfinished ended with the pull.
+func (s pullSpans) layer(ctx context.Context, l *pull.Layer) {
+	start, end := l.Bounds()
+	if start.IsZero() {
+		return
+	}
+	unfinished := s.pull.Outcome == pull.Failure && l.State != pull.LayerDone && l.State != pull.LayerCached
+	if end.IsZero() || (unfinished && end.Before(s.pull.End)) {
+		end = s.pull.End
+	}
+	name := strconv.Itoa(l.Index) + " " + l.Digest.String()
+	ctx = s.span(ctx, semconv.SpanLayer, start, end, layerAttributes(l), unfinished, name)
+	if l.Download.Happened() {
+		s.span(ctx, semconv.SpanDownload, l.Download.Start, l.Download.End, nil, false, name, semconv.SpanDownload)
+	}
+	if l.Unpack.Happened() {
+		s.span(ctx, semconv.SpanUnpack, l.Unpack.Start, l.Unpack.End, nil, false, name, semconv.SpanUnpack)
+	}
+}
+
+// span makes one span; the path under the root gives it its ID.
+func (s pullSpans) span(ctx context.Context, name string, start, end time.Time, attrs []attribute.KeyValue, failed bool, path ...string) context.Context {
+	ctx = withIDs(ctx, TraceID(s.pull.ID), spanID(s.pull.ID, path...))
+	ctx, span := s.tracer.Start(ctx, name, trace.WithTimestamp(start), trace.WithAttributes(attrs...))
+	if failed {
+		span.SetAttributes(standard.ErrorTypeKey.String(s.pull.Err))
+		span.SetStatus(codes.Error, "")
+	}
+	if end.Before(start) {
+		end = start // two clocks of containerd, a moment apart
+	}
+	span.End(trace.WithTimestamp(end))
+	return ctx
+}
+
+func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
+	attrs := append(imageAttributes(p.Image),
+		semconv.RegistryKey.String(registry),
+		semconv.NamespaceKey.String(p.ID.Namespace),
+		semconv.OutcomeKey.String(string(p.Outcome)),
+		semconv.PullTotalKnownKey.Bool(p.TotalKnown),
+		semconv.PullDownloadedKey.Int64(p.Downloaded),
+		semconv.PullCachedKey.Int64(p.Cached),
+		semconv.PullWastedKey.Int64(p.Wasted()),
+		semconv.PullDownloadTimeKey.Float64(p.DownloadTime().Seconds()),
+		semconv.PullUnpackTimeKey.Float64(p.UnpackTime().Seconds()),
+	)
+	if !p.Resolved.IsZero() {
+		attrs = append(attrs, semconv.PullResolveTimeKey.Float64(p.Resolved.Sub(p.Start).Seconds()))
+	}
+	if p.TotalKnown {
+		downloaded, cached := p.LayerCounts()
+		attrs = append(attrs,
+			standard.ContainerImageID(p.ConfigDigest.String()),
+			semconv.PullSizeKey.Int64(p.Size),
+			semconv.PullLayersKey.Int(len(p.Layers)),
+			semconv.PullLayersDownloadedKey.Int(downloaded),
+			semconv.PullLayersCachedKey.Int(cached),
+		)
+	}
+	return append(attrs, estimated(p.Estimated)...)
+}
+
+// imageAttributes identify the image on a span.
+func imageAttributes(i pull.Image) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{standard.OCIManifestDigest(i.Root.String())}
+	if i.Name != "" {
+		attrs = append(attrs,
+			standard.ContainerImageName(i.Name),
+			standard.ContainerImageRepoDigests(i.Name+"@"+i.Root.String()))
+	}
+	if i.Tag != "" {
+		attrs = append(attrs, standard.ContainerImageTags(i.Tag))
+	}
+	return attrs
+}
+
+func layerAttributes(l *pull.Layer) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{
+		semconv.LayerDigestKey.String(l.Digest.String()),
+		semconv.LayerIndexKey.Int(l.Index),
+		semconv.LayerMediaTypeKey.String(l.MediaType),
+		semconv.LayerSizeKey.Int64(l.Size),
+		semconv.LayerDownloadedKey.Int64(l.Downloaded),
+	}
+	if l.Download.Happened() {
+		attrs = append(attrs, semconv.LayerQueueTimeKey.Float64(l.Download.Start.Sub(l.Opened).Seconds()))
+	}
+	return append(attrs, estimated(l.Estimated)...)
+}
+
+func estimated(list []pull.Estimate) []attribute.KeyValue {
+	if len(list) == 0 {
+		return nil
+	}
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = string(e)
+	}
+	return []attribute.KeyValue{semconv.EstimatedKey.StringSlice(names)}
+}
