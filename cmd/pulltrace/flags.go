@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/pulltrace/pulltrace/collector"
+	"github.com/pulltrace/pulltrace/collector/containerd"
+	"github.com/pulltrace/pulltrace/collector/telemetry"
+)
+
+const description = `Pulltrace watches the image pulls of this node in containerd, from outside and
+reading only, and exports each one by OTLP: gauges while it runs, histograms and
+one trace when it ends.
+
+It needs containerd's socket, which mostly means root:
+
+  sudo pulltrace
+
+Everything about exporting is set by OpenTelemetry's own variables, among them:
+
+  OTEL_EXPORTER_OTLP_ENDPOINT   where to send to (http://localhost:4317)
+  OTEL_EXPORTER_OTLP_PROTOCOL   grpc (default) or http/protobuf
+  OTEL_EXPORTER_OTLP_HEADERS    what to send along, like a token
+  OTEL_METRICS_EXPORTER         otlp (default), prometheus, console, none
+  OTEL_TRACES_EXPORTER          otlp (default), console, none
+  OTEL_METRIC_EXPORT_INTERVAL   in milliseconds (10000)
+  OTEL_RESOURCE_ATTRIBUTES      like k8s.cluster.name=prod
+
+To see what it sees without a backend:
+
+  sudo OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=console pulltrace`
+
+// settings are what the flags say.
+type settings struct {
+	source    containerd.Config
+	collector collector.Config
+	node      telemetry.Node
+}
+
+func command() *cli.Command {
+	var s settings
+	var logLevel, logFormat string
+	return &cli.Command{
+		Name:        "pulltrace",
+		Usage:       "tell what this node pulls, whether it moves, and where the time went",
+		Description: description,
+		Version:     buildVersion(),
+		HideVersion: true, // there is a command for it, which tells more
+		Flags: []cli.Flag{
+			&cli.StringFlag{
+				Name: "containerd-address", Value: "/run/containerd/containerd.sock", Destination: &s.source.Address,
+				Usage: "unix socket of containerd; it may come later", Sources: cli.EnvVars("PULLTRACE_CONTAINERD_ADDRESS"),
+			},
+			&cli.StringSliceFlag{
+				Name: "containerd-namespace", Destination: &s.source.Namespaces,
+				Usage: "containerd namespace to watch, may be repeated (default: all)", Sources: cli.EnvVars("PULLTRACE_CONTAINERD_NAMESPACE"),
+			},
+			&cli.IntFlag{
+				Name: "max-concurrent-downloads", Value: 3, Destination: &s.source.MaxConcurrentDownloads,
+				Usage: "as in containerd's own configuration; tells queued layers from stalled ones", Sources: cli.EnvVars("PULLTRACE_MAX_CONCURRENT_DOWNLOADS"),
+			},
+			&cli.DurationFlag{
+				Name: "poll-interval", Value: time.Second, Destination: &s.collector.PollInterval,
+				Usage: "how often to look while a pull runs", Sources: cli.EnvVars("PULLTRACE_POLL_INTERVAL"),
+			},
+			&cli.DurationFlag{
+				Name: "idle-interval", Value: 10 * time.Second, Destination: &s.collector.IdleInterval,
+				Usage: "how often to look while none runs; containerd's events wake it at once", Sources: cli.EnvVars("PULLTRACE_IDLE_INTERVAL"),
+			},
+			&cli.DurationFlag{
+				Name: "stall-threshold", Value: time.Minute, Destination: &s.collector.StallThreshold,
+				Usage: "how long a pull may stand still before it is stalled", Sources: cli.EnvVars("PULLTRACE_STALL_THRESHOLD"),
+			},
+			&cli.StringFlag{
+				Name: "node-name", Destination: &s.node.Name,
+				Usage: "name of the Kubernetes node (default: the host name, as a host)", Sources: cli.EnvVars("PULLTRACE_NODE_NAME", "K8S_NODE_NAME"),
+			},
+			&cli.StringFlag{
+				Name: "log-level", Value: "info", Destination: &logLevel,
+				Usage: "debug, info, warn or error", Sources: cli.EnvVars("PULLTRACE_LOG_LEVEL"),
+			},
+			&cli.StringFlag{
+				Name: "log-format", Value: "text", Destination: &logFormat,
+				Usage: "text or json", Sources: cli.EnvVars("PULLTRACE_LOG_FORMAT"),
+			},
+		},
+		Commands: []*cli.Command{versionCommand()},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if c.Args().Present() {
+				return fmt.Errorf("unknown command %q; see pulltrace --help", c.Args().First())
+			}
+			if err := s.complete(); err != nil {
+				return err
+			}
+			log, err := newLogger(logLevel, logFormat)
+			if err != nil {
+				return err
+			}
+			s.collector.Logger = log
+			return run(ctx, s, log)
+		},
+	}
+}
+
+// complete checks the settings and fills in what was left out.
+func (s *settings) complete() error {
+	for flag, d := range map[string]time.Duration{
+		"poll-interval": s.collector.PollInterval, "idle-interval": s.collector.IdleInterval, "stall-threshold": s.collector.StallThreshold,
+	} {
+		if d <= 0 {
+			return fmt.Errorf("--%s must be more than 0, not %s", flag, d)
+		}
+	}
+	if n := s.source.MaxConcurrentDownloads; n < 1 {
+		return fmt.Errorf("--max-concurrent-downloads must be at least 1, not %d", n)
+	}
+	s.node.Kubernetes = s.node.Name != ""
+	if !s.node.Kubernetes {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("host name (give --node-name): %w", err)
+		}
+		s.node.Name = host
+	}
+	return nil
+}
+
+func newLogger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	default:
+		return nil, fmt.Errorf("--log-format: text or json, not %q", format)
+	}
+}

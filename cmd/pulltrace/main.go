@@ -1,0 +1,79 @@
+// Pulltrace watches the image pulls of a node's container runtime and exports
+// them by OTLP. This package wires the parts, and does nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/pulltrace/pulltrace/collector"
+	"github.com/pulltrace/pulltrace/collector/containerd"
+	"github.com/pulltrace/pulltrace/collector/eventlog"
+	"github.com/pulltrace/pulltrace/collector/telemetry"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command().Run(ctx, os.Args)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pulltrace:", err)
+		os.Exit(1)
+	}
+}
+
+// shutdownTimeout bounds the last export. Kubernetes kills after 30 s.
+const shutdownTimeout = 10 * time.Second
+
+// run watches until ctx is done, then exports what is left.
+func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
+	source, err := containerd.New(s.source)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+
+	id := telemetry.Identity{Version: buildVersion(), Node: s.node, Runtime: "containerd"}
+	if id.RuntimeVersion, err = source.Version(ctx); err != nil {
+		log.Warn("the runtime's version is not known", "error", err)
+	}
+	sdk, err := telemetry.Setup(ctx, id, log)
+	if err != nil {
+		return err
+	}
+	reporter, err := telemetry.NewReporter(sdk, id)
+	if err != nil {
+		return err
+	}
+	log.Info("watching containerd", "address", s.source.Address, "node", s.node.Name, "version", id.Version)
+	collector.New(s.collector, source, reporter, eventlog.New(log)).Run(ctx)
+
+	log.Info("stopping")
+	reporter.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := sdk.Shutdown(ctx); err != nil {
+		return fmt.Errorf("the last export: %w", err)
+	}
+	return nil
+}
+
+// versionCommand is `pulltrace version`.
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "version",
+		Usage: "print version and build",
+		Action: func(_ context.Context, c *cli.Command) error {
+			_, err := fmt.Fprintln(c.Root().Writer, buildInfo())
+			return err
+		},
+	}
+}
