@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"slices"
+	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/otlp"
+	"github.com/pulltrace/pulltrace/test/registry"
+)
+
+const clockLimit = 50 * time.Millisecond // between a span's ends and the CRI call's
+
+// checkClock holds a span's start and end against the CRI call's own clock.
+func (n *node) checkClock(span otlp.Span, pull cri.Pull) {
+	n.Helper()
+	if d := span.Start.Sub(pull.Start); d.Abs() > clockLimit {
+		n.Errorf("the span of %s starts %s after the call", pull.Image, d)
+	}
+	if d := span.End.Sub(pull.End); d.Abs() > clockLimit {
+		n.Errorf("the span of %s ends %s after the call", pull.Image, d)
+	}
+}
+
+// checkAttribute holds one attribute of a span against what is true.
+func (n *node) checkAttribute(span otlp.Span, key string, want any) {
+	n.Helper()
+	if got := span.Attributes[key]; got != want {
+		n.Errorf("span %q has %s = %v (%[3]T), want %v (%[4]T)", span.Name, key, got, want)
+	}
+}
+
+// checkSuccess checks all that the span of a good pull says, and that its time
+// is the call's.
+func (n *node) checkSuccess(span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
+	n.Helper()
+	n.record(span, pull, served)
+	n.checkClock(span, pull)
+	n.checkAttribute(span, "container.image.name", img.Name())
+	n.checkAttribute(span, "pulltrace.containerd.namespace", "k8s.io")
+	n.checkAttribute(span, "pulltrace.pull.outcome", "success")
+	n.checkAttribute(span, "error.type", nil)
+	n.checkAttribute(span, "pulltrace.pull.total_known", true)
+	n.checkAttribute(span, "pulltrace.pull.bytes.size", img.Size())
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", served)
+	n.checkAttribute(span, "pulltrace.pull.bytes.cached", img.Size()-served)
+	n.checkAttribute(span, "pulltrace.pull.layer.count", int64(len(img.Layers)))
+	if span.Resource["service.name"] != "pulltrace" || span.Resource["container.runtime.name"] != "containerd" {
+		n.Errorf("the resource is %s", span.Resource)
+	}
+	if span.Kind != tracepb.Span_SPAN_KIND_INTERNAL || span.ParentID != "" || span.Status == tracepb.Status_STATUS_CODE_ERROR {
+		n.Errorf("the span of %s has kind %s, parent %q, status %s", img.Ref(), span.Kind, span.ParentID, span.Status)
+	}
+}
+
+// checkTree checks the spans below that of a pull which fetched these layers:
+// one resolve, and for each layer its download and unpack, inside the pull's
+// time and in their order.
+func (n *node) checkTree(span otlp.Span, layers []*registry.Layer, img *registry.Image) {
+	n.Helper()
+	names := map[string]int{}
+	told := map[any]otlp.Span{}
+	for _, child := range n.receiver.Children(span) {
+		names[child.Name]++
+		if child.Name == "layer" {
+			told[child.Attributes["pulltrace.layer.digest"]] = child
+		}
+		if child.Start.Before(span.Start) || child.End.After(span.End) || child.End.Before(child.Start) {
+			n.Errorf("a %s of %s is not within the pull:\n%s", child.Name, img.Ref(), n.receiver.Tree(span))
+		}
+	}
+	if names["resolve"] != 1 || names["layer"] != len(layers) || len(names) != 2 {
+		n.Errorf("%s has %v below it, want 1 resolve and %d layers:\n%s", img.Ref(), names, len(layers), n.receiver.Tree(span))
+	}
+	for _, layer := range layers {
+		got, ok := told[layer.Digest.String()]
+		if !ok {
+			n.Errorf("%s has no span of layer %s", img.Ref(), layer.Digest)
+			continue
+		}
+		n.checkAttribute(got, "pulltrace.layer.index", int64(slices.Index(img.Layers, layer)))
+		n.checkAttribute(got, "pulltrace.layer.media_type", layer.MediaType)
+		n.checkAttribute(got, "pulltrace.layer.size", layer.Size)
+		steps := n.receiver.Children(got)
+		if len(steps) != 2 || steps[0].Name != "download" || steps[1].Name != "unpack" || steps[1].Start.Before(steps[0].End) {
+			n.Errorf("layer %s is not a download and then an unpack:\n%s", layer.Digest, n.receiver.Tree(got))
+		}
+	}
+}

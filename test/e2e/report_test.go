@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/otlp"
+)
+
+// A row compares what pulltrace told of a pull with what is true.
+type row struct {
+	test         string
+	start, end   time.Duration // span minus CRI call
+	told, served int64         // bytes
+}
+
+var report struct {
+	sync.Mutex
+	rows  []row
+	calls map[string]int // by method
+}
+
+// TestMain prints what was measured once all tests have run.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	printReport()
+	os.Exit(code)
+}
+
+// record adds a row to the report.
+func (n *node) record(span otlp.Span, pull cri.Pull, served int64) {
+	report.Lock()
+	defer report.Unlock()
+	told, _ := span.Attributes["pulltrace.pull.bytes.downloaded"].(int64)
+	report.rows = append(report.rows, row{
+		test: n.Name(), start: span.Start.Sub(pull.Start), end: span.End.Sub(pull.End), told: told, served: served,
+	})
+}
+
+func countCall(method string) {
+	report.Lock()
+	defer report.Unlock()
+	if report.calls == nil {
+		report.calls = map[string]int{}
+	}
+	report.calls[method]++
+}
+
+func printReport() {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "start diff, ms\tend diff, ms\tbytes told\tbytes served\ttest\t")
+	slices.SortStableFunc(report.rows, func(a, b row) int { return cmp.Compare(a.test, b.test) })
+	for _, r := range report.rows {
+		fmt.Fprintf(w, "%+.1f\t%+.1f\t%d\t%d\t%s\t\n", milliseconds(r.start), milliseconds(r.end), r.told, r.served, r.test)
+	}
+	fmt.Fprintln(w, "\t\t\tcalls\tmethod\t")
+	for _, method := range slices.Sorted(maps.Keys(report.calls)) {
+		fmt.Fprintf(w, "\t\t\t%d\t%s\t\n", report.calls[method], method)
+	}
+	w.Flush()
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

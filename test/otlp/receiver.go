@@ -1,0 +1,154 @@
+package otlp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	collogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/encoding/gzip" // exporters may compress
+	"google.golang.org/grpc/status"
+)
+
+// Receiver is a running OTLP receiver. Its methods may be called from any
+// goroutine.
+type Receiver struct {
+	listener net.Listener
+	server   *grpc.Server
+
+	mu      sync.Mutex
+	refusal codes.Code // OK while requests are accepted
+	refused int
+	changed chan struct{} // closed and replaced at each arrival
+	traces  []Arrival[*coltracepb.ExportTraceServiceRequest]
+	metrics []Arrival[*colmetricspb.ExportMetricsServiceRequest]
+	logs    []Arrival[*collogspb.ExportLogsServiceRequest]
+}
+
+// Arrival is an export request and when it came.
+type Arrival[T any] struct {
+	Time    time.Time
+	Request T
+}
+
+// Start starts a receiver on a free port of 127.0.0.1.
+func Start() (*Receiver, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting OTLP receiver: %w", err)
+	}
+	r := &Receiver{listener: l, server: grpc.NewServer(), changed: make(chan struct{})}
+	coltracepb.RegisterTraceServiceServer(r.server, &traceService{r: r})
+	colmetricspb.RegisterMetricsServiceServer(r.server, &metricsService{r: r})
+	collogspb.RegisterLogsServiceServer(r.server, &logsService{r: r})
+	go r.server.Serve(l) // returns when stopped
+	return r, nil
+}
+
+// Close stops the receiver. What it received can still be asked for.
+func (r *Receiver) Close() { r.server.Stop() }
+
+// Endpoint returns the value for OTEL_EXPORTER_OTLP_ENDPOINT.
+func (r *Receiver) Endpoint() string { return "http://" + r.listener.Addr().String() }
+
+// Refuse answers every export with this code and keeps nothing of it, until it
+// is called with codes.OK.
+func (r *Receiver) Refuse(code codes.Code) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusal = code
+}
+
+// Refused returns how many exports were refused so far.
+func (r *Receiver) Refused() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}
+
+// Traces returns the trace requests so far, in order of arrival.
+func (r *Receiver) Traces() []Arrival[*coltracepb.ExportTraceServiceRequest] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.traces)
+}
+
+// Metrics returns the metrics requests so far, in order of arrival.
+func (r *Receiver) Metrics() []Arrival[*colmetricspb.ExportMetricsServiceRequest] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.metrics)
+}
+
+// Logs returns the logs requests so far, in order of arrival.
+func (r *Receiver) Logs() []Arrival[*collogspb.ExportLogsServiceRequest] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clip(r.logs)
+}
+
+// Wait returns when the condition holds. It looks now and at each arrival. What
+// is waited for stands in the error when the context ends first.
+func (r *Receiver) Wait(ctx context.Context, what string, condition func() bool) error {
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		if condition() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w", what, ctx.Err())
+		}
+	}
+}
+
+// keep adds a request to one of the receiver's lists, unless it refuses.
+func keep[T any](r *Receiver, list *[]Arrival[T], request T) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refusal != codes.OK {
+		r.refused++
+		return status.Error(r.refusal, "refused by the test")
+	}
+	*list = append(*list, Arrival[T]{Time: time.Now(), Request: request})
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return nil
+}
+
+type traceService struct {
+	coltracepb.UnimplementedTraceServiceServer
+	r *Receiver
+}
+
+func (s *traceService) Export(_ context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+	return &coltracepb.ExportTraceServiceResponse{}, keep(s.r, &s.r.traces, req)
+}
+
+type metricsService struct {
+	colmetricspb.UnimplementedMetricsServiceServer
+	r *Receiver
+}
+
+func (s *metricsService) Export(_ context.Context, req *colmetricspb.ExportMetricsServiceRequest) (*colmetricspb.ExportMetricsServiceResponse, error) {
+	return &colmetricspb.ExportMetricsServiceResponse{}, keep(s.r, &s.r.metrics, req)
+}
+
+type logsService struct {
+	collogspb.UnimplementedLogsServiceServer
+	r *Receiver
+}
+
+func (s *logsService) Export(_ context.Context, req *collogspb.ExportLogsServiceRequest) (*collogspb.ExportLogsServiceResponse, error) {
+	return &collogspb.ExportLogsServiceResponse{}, keep(s.r, &s.r.logs, req)
+}

@@ -1,0 +1,150 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// serve answers /v2/, /v2/<repository>/manifests/<tag or digest> and
+// /v2/<repository>/blobs/<digest>.
+func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
+	path, ok := strings.CutPrefix(req.URL.Path, "/v2/")
+	if !ok {
+		http.NotFound(w, req)
+		return
+	}
+	if path == "" {
+		return
+	}
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		http.Error(w, "this registry can only be read", http.StatusMethodNotAllowed)
+		return
+	}
+	for _, kind := range []string{"/manifests/", "/blobs/"} {
+		repository, reference, ok := strings.Cut(path, kind)
+		if !ok {
+			continue
+		}
+		if dgst, c, ok := r.resolve(repository, reference); ok {
+			r.serveContent(w, req, repository, dgst, c)
+			return
+		}
+	}
+	http.NotFound(w, req)
+}
+
+func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, repository string, dgst digest.Digest, c *content) {
+	first, end, err := parseRange(req.Header.Get("Range"), c.size)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
+		return
+	}
+	status := http.StatusOK
+	if req.Header.Get("Range") != "" {
+		status = http.StatusPartialContent
+	}
+	rec := r.begin(&Request{Method: req.Method, Repository: repository, Digest: dgst, Offset: first})
+	defer r.end(rec)
+
+	f, _ := r.faultsOf(dgst)
+	if err := sleep(req.Context(), f.delay); err != nil {
+		return
+	}
+	if f.status != 0 {
+		r.answered(rec, f.status)
+		http.Error(w, http.StatusText(f.status), f.status)
+		return
+	}
+	if first >= f.cutAt {
+		panic(http.ErrAbortHandler) // net/http's own way to close the connection
+	}
+
+	h := w.Header()
+	h.Set("Content-Type", c.mediaType)
+	h.Set("Content-Length", fmt.Sprint(end-first))
+	h.Set("Docker-Content-Digest", dgst.String())
+	h.Set("Accept-Ranges", "bytes")
+	if status == http.StatusPartialContent {
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, end-1, c.size))
+	}
+	r.answered(rec, status)
+	w.WriteHeader(status)
+	if req.Method == http.MethodHead {
+		return
+	}
+	if err := r.serveBody(w, req, rec, c, end); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+var errCut = errors.New("cut by a fault")
+
+// serveBody writes the content from the request's offset up to end, as slowly
+// as the limits say and as far as the faults allow.
+func (r *Registry) serveBody(w http.ResponseWriter, req *http.Request, rec *Request, c *content, end int64) error {
+	ctx, flusher := req.Context(), http.NewResponseController(w)
+	body, err := c.openAt(rec.Offset)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	limits := bandwidth{r.limiter(""), r.limiter(rec.Repository), r.limiter(rec.Digest.String())}
+
+	for at := rec.Offset; at < end; {
+		n, err := r.allowed(ctx, rec.Digest, at, end)
+		if err != nil {
+			return err
+		}
+		if n, err = limits.take(ctx, n); err != nil {
+			return err
+		}
+		written, err := io.CopyN(w, body, n)
+		r.wrote(rec, written)
+		if err != nil {
+			return err
+		}
+		if err := flusher.Flush(); err != nil {
+			return err
+		}
+		at += written
+	}
+	return nil
+}
+
+// allowed returns how many bytes the faults let through at an offset. While
+// the body is stalled it waits.
+func (r *Registry) allowed(ctx context.Context, dgst digest.Digest, at, end int64) (int64, error) {
+	for {
+		f, changed := r.faultsOf(dgst)
+		switch {
+		case at >= f.cutAt:
+			return 0, errCut
+		case at < f.stallAt:
+			return min(end, f.cutAt, f.stallAt) - at, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,82 @@
+package socketproxy_test
+
+import (
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/pulltrace/pulltrace/test/socketproxy"
+)
+
+func TestCallsPassUnchangedAndAreRecorded(t *testing.T) {
+	server, client, proxy := chain(t)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+
+	server.SetServingStatus("db", healthpb.HealthCheckResponse_NOT_SERVING)
+	resp, err := client.Check(ctx, &healthpb.HealthCheckRequest{Service: "db"})
+	if err != nil || resp.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("a unary call gave %v, %v", resp, err)
+	}
+	_, err = client.Check(ctx, &healthpb.HealthCheckRequest{Service: "nobody knows"})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("a failing call gave %v, want NotFound", err)
+	}
+	watch, err := client.Watch(ctx, &healthpb.HealthCheckRequest{Service: "db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []healthpb.HealthCheckResponse_ServingStatus{healthpb.HealthCheckResponse_NOT_SERVING, healthpb.HealthCheckResponse_SERVING} {
+		resp, err := watch.Recv()
+		if err != nil || resp.GetStatus() != want {
+			t.Fatalf("the stream gave %v, %v, want %v", resp, err, want)
+		}
+		server.SetServingStatus("db", healthpb.HealthCheckResponse_SERVING)
+	}
+
+	var methods []string
+	for _, call := range proxy.Calls() {
+		methods = append(methods, call.Method)
+		if got := call.Metadata.Get("traceparent"); len(got) != 1 || got[0] != "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00" {
+			t.Errorf("%s came with traceparent %v", call.Method, got)
+		}
+	}
+	want := []string{"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}
+	if diff := cmp.Diff(want, methods); diff != "" {
+		t.Errorf("methods recorded (-want +got):\n%s", diff)
+	}
+}
+
+// chain is a health server, a proxy in front of it, and a client of the proxy.
+func chain(t *testing.T) (*health.Server, healthpb.HealthClient, *socketproxy.Proxy) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, service := grpc.NewServer(), health.NewServer()
+	healthpb.RegisterHealthServer(server, service)
+	go server.Serve(l)
+	t.Cleanup(server.Stop)
+
+	proxy, err := socketproxy.Start(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { proxy.Close() })
+	conn, err := grpc.NewClient("unix://"+proxy.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return service, healthpb.NewHealthClient(conn), proxy
+}
