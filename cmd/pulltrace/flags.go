@@ -14,28 +14,6 @@ import (
 	"github.com/pulltrace/pulltrace/collector/telemetry"
 )
 
-const description = `Pulltrace watches the image pulls of this node in containerd, from outside and
-reading only, and exports each one by OTLP: gauges while it runs, histograms and
-one trace when it ends.
-
-It needs containerd's socket, which mostly means root:
-
-  sudo pulltrace
-
-Everything about exporting is set by OpenTelemetry's own variables, among them:
-
-  OTEL_EXPORTER_OTLP_ENDPOINT   where to send to (http://localhost:4317)
-  OTEL_EXPORTER_OTLP_PROTOCOL   grpc (default) or http/protobuf
-  OTEL_EXPORTER_OTLP_HEADERS    what to send along, like a token
-  OTEL_METRICS_EXPORTER         otlp (default), prometheus, console, none
-  OTEL_TRACES_EXPORTER          otlp (default), console, none
-  OTEL_METRIC_EXPORT_INTERVAL   in milliseconds (10000)
-  OTEL_RESOURCE_ATTRIBUTES      like k8s.cluster.name=prod
-
-To see what it sees without a backend:
-
-  sudo OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=console pulltrace`
-
 // settings are what the flags say.
 type settings struct {
 	source    containerd.Config
@@ -52,6 +30,11 @@ func command() *cli.Command {
 		Description: description,
 		Version:     buildVersion(),
 		HideVersion: true, // there is a command for it, which tells more
+
+		CustomRootCommandHelpTemplate: helpTemplate,
+		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
+			return fmt.Errorf("%w; see pulltrace --help", err) // the help itself would hide it
+		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{
 				Name: "containerd-address", Value: "/run/containerd/containerd.sock", Destination: &s.source.Address,
@@ -59,7 +42,7 @@ func command() *cli.Command {
 			},
 			&cli.StringSliceFlag{
 				Name: "containerd-namespace", Destination: &s.source.Namespaces,
-				Usage: "containerd namespace to watch, may be repeated (default: all)", Sources: cli.EnvVars("PULLTRACE_CONTAINERD_NAMESPACE"),
+				Usage: "containerd namespace to watch, may be repeated; all when left out", Sources: cli.EnvVars("PULLTRACE_CONTAINERD_NAMESPACE"),
 			},
 			&cli.IntFlag{
 				Name: "max-concurrent-downloads", Value: 3, Destination: &s.source.MaxConcurrentDownloads,
@@ -79,7 +62,7 @@ func command() *cli.Command {
 			},
 			&cli.StringFlag{
 				Name: "node-name", Destination: &s.node.Name,
-				Usage: "name of the Kubernetes node (default: the host name, as a host)", Sources: cli.EnvVars("PULLTRACE_NODE_NAME", "K8S_NODE_NAME"),
+				Usage: "name of the Kubernetes node; the host name, as a host, when left out", Sources: cli.EnvVars("PULLTRACE_NODE_NAME", "K8S_NODE_NAME"),
 			},
 			&cli.StringFlag{
 				Name: "log-level", Value: "info", Destination: &logLevel,

@@ -61,7 +61,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := sdk.Shutdown(ctx); err != nil {
-		return fmt.Errorf("the last export: %w", err)
+		log.Warn("the last export failed", "error", err)
 	}
 	return nil
 }

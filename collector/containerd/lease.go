@@ -26,7 +26,8 @@ type lease struct {
 	snapshotter string
 
 	root     digest.Digest
-	fetched  bool // its root is known to come from a registry
+	rootedAt time.Time // when the root was found
+	fetched  bool      // its root is known to come from a registry
 	image    pull.Image
 	index    *document
 	manifest *pull.Manifest
@@ -118,6 +119,17 @@ func (l *lease) findRoot() {
 // recordTime is how long a lease that went without a root waits for the image
 // event that may tell it: events and polls come over two connections.
 const recordTime = 250 * time.Millisecond
+
+// nameTime is how long a pull waits for the labels that name its image: they
+// come a moment after its root, and the name that is told first stays.
+const nameTime = time.Second
+
+// isPull tells whether the lease has a root that comes from a registry, and a
+// name or no hope of one.
+func (l *lease) isPull(now time.Time) bool {
+	named := l.image.Name != "" || l.gone || now.Sub(l.rootedAt) > nameTime
+	return l.root != "" && l.fetched && named
+}
 
 func (l *lease) waitedForRecord(now time.Time) bool {
 	return now.Sub(l.goneAt) > recordTime

@@ -19,14 +19,14 @@ type look struct {
 	ctx       context.Context //nolint:containedctx // lives for one poll, carries the namespace
 	source    *Source
 	namespace string
+	now       time.Time
 	ingests   map[digest.Digest]content.Status
 	held      map[digest.Digest]bool // blobs that some lease lists
 }
 
-// read makes a reading of a lease. It is no pull as long as it has no root that
-// comes from a registry.
+// read makes a reading of a lease, if it is a pull.
 func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
-	if err := k.readRoot(l); err != nil || l.root == "" || !l.fetched {
+	if err := k.readRoot(l); err != nil || !l.isPull(k.now) {
 		return r, false, err
 	}
 	if err := k.readManifest(l); err != nil {
@@ -68,6 +68,9 @@ func (k *look) readRoot(l *lease) error {
 	}
 	if l.root == "" {
 		return nil
+	}
+	if l.rootedAt.IsZero() {
+		l.rootedAt = k.now
 	}
 	l.image.Root = l.root
 	if l.image.Name == "" {

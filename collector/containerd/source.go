@@ -167,7 +167,7 @@ func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observ
 	if err != nil || len(known) == 0 {
 		return err
 	}
-	look := look{ctx: ctx, source: s, namespace: ns, held: make(map[digest.Digest]bool)}
+	look := look{ctx: ctx, source: s, namespace: ns, now: now, held: make(map[digest.Digest]bool)}
 	if look.ingests, err = s.ingests(ctx); err != nil {
 		return err
 	}

@@ -339,7 +339,9 @@ func TestRateAndRemaining(t *testing.T) {
 	s := newScene(3)
 	a := s.lease("a", "app", 0, 1)
 	a.open(0, 0.1, 0, 0.1)
-	s.poll(0.1)
+	if p := s.poll(0.1).Active[0]; p.Remaining >= 0 {
+		t.Errorf("remaining %s while only the config has come, want unknown", p.Remaining)
+	}
 	for second := 1.0; second <= 8; second++ {
 		a.open(0, 0.1, int64(100*second), second)
 		s.poll(second)

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -23,10 +24,18 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	p.Rate = h.rate()
 	p.Idle = max(now.Sub(h.moved), 0)
 	p.Stalled = p.Idle > t.stallAfter
-	if left := p.Size - p.Downloaded - p.Cached; p.TotalKnown && p.Rate > 0 && !p.Stalled {
+	if left := p.Size - p.Downloaded - p.Cached; p.Rate > 0 && !p.Stalled && h.layersMove() {
 		p.Remaining = time.Duration(float64(left) / p.Rate * float64(time.Second))
 	}
 	return p
+}
+
+// layersMove tells whether any bytes of a layer have come: from the config alone
+// no time can be told.
+func (h *history) layersMove() bool {
+	return h.manifest != nil && slices.ContainsFunc(h.manifest.Layers, func(d Descriptor) bool {
+		return h.blobs[d.Digest].downloaded() > 0
+	})
 }
 
 // resolved is when the name had become a root descriptor: its ingest was opened

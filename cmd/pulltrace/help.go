@@ -1,0 +1,39 @@
+package main
+
+// helpTemplate is what `pulltrace --help` prints, narrow enough for a terminal
+// beside another one.
+const helpTemplate = `{{.Name}}: {{.Usage}}
+
+{{.Description}}
+
+Usage:
+  pulltrace [flags]
+  pulltrace version
+
+Flags, and the variable of each:
+{{range .VisibleFlags}}{{if .GetEnvVars}}
+  --{{index .Names 0}} {{.TypeName}} {{range .GetEnvVars}} ${{.}}{{end}}
+      {{.GetUsage}}{{with .GetValue}} (default: {{.}}){{end}}
+{{end}}{{end}}`
+
+const description = `Pulltrace watches the image pulls of this node in containerd, from outside and
+reading only, and exports each one by OTLP: gauges while it runs, histograms and
+one trace when it ends.
+
+It needs containerd's socket, which mostly means root:
+
+  sudo pulltrace
+
+Everything about exporting is set by OpenTelemetry's own variables, among them:
+
+  OTEL_EXPORTER_OTLP_ENDPOINT   where to send to (http://localhost:4317)
+  OTEL_EXPORTER_OTLP_PROTOCOL   grpc (default) or http/protobuf
+  OTEL_EXPORTER_OTLP_HEADERS    what to send along, like a token
+  OTEL_METRICS_EXPORTER         otlp (default), prometheus, console, none
+  OTEL_TRACES_EXPORTER          otlp (default), console, none
+  OTEL_METRIC_EXPORT_INTERVAL   in milliseconds (10000)
+  OTEL_RESOURCE_ATTRIBUTES      like k8s.cluster.name=prod
+
+To see what it sees without a backend:
+
+  sudo OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=console pulltrace`
