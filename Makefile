@@ -1,0 +1,40 @@
+# Go is all that is needed; no part of Pulltrace uses C.
+export CGO_ENABLED ?= 0
+
+CODE   := . test examples/demo
+GOMODS := $(CODE) test/containerd/v2.4 tools
+LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+
+.PHONY: help build test unit race e2e lint fmt demo
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/pulltrace, static and stripped
+	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
+
+test: unit e2e ## all tests
+
+unit: ## tests that need nothing but Go
+	go test $(TESTFLAGS) ./...
+	cd examples/demo && go test $(TESTFLAGS) ./...
+
+race: ## the unit tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+# One package at a time: the suites compare clocks. Not cached: go cannot see
+# that the binary they build has changed.
+e2e: ## tests against a real containerd, which they build; as root
+	cd test && go test -v -p 1 -count=1 -timeout 15m $(TESTFLAGS) ./...
+
+lint: ## linters, formats and go.mod files of every module
+	@status=0; \
+	for dir in $(CODE); do echo "lint $$dir"; (cd $$dir && $(LINT) run ./...) || status=1; done; \
+	for dir in $(GOMODS); do echo "tidy $$dir"; (cd $$dir && go mod tidy -diff) || status=1; done; \
+	exit $$status
+
+fmt: ## formats every module
+	@for dir in $(CODE); do (cd $$dir && $(LINT) fmt ./...) || exit 1; done
+
+demo: ## pulls, progress and traces in this terminal; no root, no containerd
+	cd examples/demo && go run .
