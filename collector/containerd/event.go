@@ -166,7 +166,7 @@ func (s *Source) stored(ctx context.Context, ns string, root digest.Digest, sinc
 		return nil, nil
 	}
 	list, err := s.client.ImageService().List(ctx, "target.digest=="+root.String())
-	if err != nil {
+	if err != nil && broken(err) {
 		return nil, fmt.Errorf("listing images of %s: %w", root, err)
 	}
 	var records []pull.Event

@@ -181,7 +181,7 @@ func (k *look) small(l *lease, d digest.Digest) (b []byte, ok bool, err error) {
 		return nil, false, nil
 	}
 	b, err = read(k.ctx, k.source.client.ContentStore(), info)
-	if errdefs.IsNotFound(err) {
+	if err != nil && !broken(err) {
 		return nil, false, nil
 	}
 	return b, err == nil, err
@@ -194,14 +194,18 @@ func (k *look) info(l *lease, d digest.Digest, fresh bool) (content.Info, error)
 		return info, nil
 	}
 	info, err := k.source.client.ContentStore().Info(k.ctx, d)
-	switch {
-	case errdefs.IsNotFound(err):
-		return l.infos[d], nil
-	case err != nil:
+	if err == nil {
+		l.infos[d] = info
+	} else if broken(err) {
 		return content.Info{}, fmt.Errorf("asking for blob %s: %w", d, err)
 	}
-	l.infos[d] = info
-	return info, nil
+	return l.infos[d], nil
+}
+
+// broken tells an error of the connection, after which no look can go on, from
+// one that only means that containerd does not tell this.
+func broken(err error) bool {
+	return errdefs.IsUnavailable(err) || errdefs.IsDeadlineExceeded(err) || errdefs.IsCanceled(err)
 }
 
 // blob is the state of one blob of a pull. One that is neither open nor known to
@@ -255,16 +259,16 @@ func (k *look) readLayers(l *lease, r *pull.Reading) error {
 	return nil
 }
 
-// committed is when a snapshot was committed, zero if it is not there.
+// committed is when a snapshot was committed, zero if that is not known.
 func (k *look) committed(snapshotter string, id digest.Digest) (time.Time, error) {
 	info, err := k.source.client.SnapshotService(snapshotter).Stat(k.ctx, id.String())
 	switch {
-	case errdefs.IsNotFound(err), err == nil && info.Kind != snapshots.KindCommitted:
-		return time.Time{}, nil
-	case err != nil:
+	case err == nil && info.Kind == snapshots.KindCommitted:
+		return info.Created, nil
+	case err != nil && broken(err):
 		return time.Time{}, fmt.Errorf("asking for snapshot %s: %w", id, err)
 	}
-	return info.Created, nil
+	return time.Time{}, nil
 }
 
 // isAttestation tells the manifests in an index that are not images but say

@@ -43,7 +43,8 @@ type Config struct {
 type Source struct {
 	config Config
 	client *client.Client
-	daemon daemon
+	daemon daemon // that answered last
+	sure   bool   // it still is the one
 	leases map[leaseKey]*lease
 
 	sighted time.Time // by Watch, when it last looked at leases
@@ -53,7 +54,7 @@ type Source struct {
 	seen    map[leaseKey]*sighting // leases that were there when an event came
 }
 
-// daemon is the containerd that answered last.
+// daemon is one containerd.
 type daemon struct {
 	uuid  string
 	slots int // shared by all pulls; 0 where each has its own
@@ -89,7 +90,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	var o pull.Observation
 	err := s.observe(ctx, &o)
 	if err != nil {
-		s.daemon = daemon{}
+		s.sure = false
 	}
 	o.Time = time.Now()
 	return o, err
@@ -112,9 +113,10 @@ func (s *Source) observe(ctx context.Context, o *pull.Observation) error {
 	return nil
 }
 
-// identify learns which containerd answers, once a connection.
+// identify learns which containerd answers, at first and after an error. What
+// was known of another one is forgotten.
 func (s *Source) identify(ctx context.Context) error {
-	if s.daemon.uuid != "" {
+	if s.sure {
 		return nil
 	}
 	server, err := s.client.Server(ctx)
@@ -125,7 +127,10 @@ func (s *Source) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.daemon = daemon{uuid: server.UUID, slots: s.slots(version)}
+	if server.UUID != s.daemon.uuid {
+		clear(s.leases)
+	}
+	s.daemon, s.sure = daemon{uuid: server.UUID, slots: s.slots(version)}, true
 	return nil
 }
 

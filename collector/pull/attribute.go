@@ -15,7 +15,7 @@ func (t *Tracker) attribute(now time.Time) {
 		}
 		for d, b := range h.blobs {
 			if b.committed.IsZero() {
-				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, h.created, now)
+				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, later(h.created, b.opened), now)
 			}
 			t.claimBlob(h, b)
 		}

@@ -21,6 +21,7 @@ type history struct {
 
 	moved   time.Time // last movement, or last time it waited for others that move
 	samples []sample  // bytes over the last seconds
+	reached float64   // highest progress
 	gone    time.Time // when the runtime was first seen without it
 }
 
@@ -117,8 +118,8 @@ func (h *history) learnManifest(m *Manifest) {
 // learn merges one reading of a blob of a pull that was created at a time.
 func (b *blob) learn(r Blob, created time.Time) {
 	b.held = b.held || r.Held
-	if b.committed.IsZero() {
-		b.committed = r.Committed
+	if b.committed.IsZero() && !r.Committed.IsZero() {
+		b.committed = later(r.Committed, b.opened) // no commit is older than its ingest
 	}
 	b.open = r.Ingest != nil && b.committed.IsZero()
 	if !b.open {

@@ -97,18 +97,20 @@ type Pull struct {
 	Stalled   bool          // idle for longer than the threshold
 
 	Estimated []Estimate // sorted, of the pull as a whole
+
+	reached float64 // progress, as told before
 }
 
-// Progress is the part of the image that is on the node, 0 to 1. It is not ok
-// while the size is unknown.
+// Progress is the part of the image that is on the node, 0 to 1. It never falls.
+// It is not ok while the size is unknown.
 func (p *Pull) Progress() (ratio float64, ok bool) {
-	if !p.TotalKnown {
+	switch {
+	case !p.TotalKnown:
 		return 0, false
-	}
-	if p.Size == 0 {
+	case p.Size == 0:
 		return 1, true
 	}
-	return float64(p.Downloaded+p.Cached) / float64(p.Size), true
+	return max(p.reached, float64(p.Downloaded+p.Cached)/float64(p.Size)), true
 }
 
 // Wasted is what an unsuccessful pull fetched and lost, in bytes.

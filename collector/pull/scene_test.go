@@ -2,6 +2,7 @@ package pull
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 type scene struct {
 	tracker *Tracker
 	slots   int
-	now     time.Time
 	running []*actor
 	ended   []Pull
 	started []Pull
@@ -99,13 +99,20 @@ func (s *scene) stored(image, tag string, seconds float64) {
 	})
 }
 
+// observation is what the runtime of the scene shows.
+func (s *scene) observation(seconds float64) Observation {
+	o := Observation{Time: at(seconds), Slots: s.slots}
+	for _, a := range s.running {
+		r := a.Reading
+		r.Blobs, r.Chains = maps.Clone(r.Blobs), maps.Clone(r.Chains)
+		o.Pulls = append(o.Pulls, r)
+	}
+	return o
+}
+
 // poll observes the scene. A pull that is gone is read for the last time.
 func (s *scene) poll(seconds float64) Update {
-	s.now = at(seconds)
-	o := Observation{Time: s.now, Slots: s.slots}
-	for _, a := range s.running {
-		o.Pulls = append(o.Pulls, a.Reading)
-	}
+	o := s.observation(seconds)
 	s.running = slices.DeleteFunc(s.running, func(a *actor) bool { return a.Gone })
 	u := s.tracker.Observe(o)
 	s.started = append(s.started, u.Started...)

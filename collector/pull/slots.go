@@ -30,22 +30,25 @@ func schedule(transfers []*transfer, slots int) {
 	never := time.Unix(1<<60, 0)
 	for _, t := range transfers {
 		i := earliest(free)
-		switch {
-		case free[i] != never:
+		if free[i] != never {
 			t.start = later(t.opened, free[i])
-		case !t.blob.moved.IsZero():
-			t.start = t.blob.moved // it moves: the runtime has more slots than we were told
-			continue
-		default:
-			continue
+			free[i] = never
+			if !t.end.IsZero() {
+				free[i] = t.end
+			}
 		}
-		if !t.blob.moved.IsZero() {
-			t.start = earlier(t.start, t.blob.moved)
-		}
-		free[i] = never
-		if !t.end.IsZero() {
-			t.start = earlier(t.start, t.end)
-			free[i] = t.end
+		t.correct()
+	}
+}
+
+// correct holds an inferred start against what was seen: what moves or has ended
+// has had a slot by then, even if the runtime has more of them than we know.
+func (t *transfer) correct() {
+	for _, seen := range []time.Time{t.blob.moved, t.end} {
+		switch {
+		case seen.IsZero():
+		case t.start.IsZero(), seen.Before(t.start):
+			t.start = seen
 		}
 	}
 }

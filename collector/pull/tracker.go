@@ -25,6 +25,7 @@ type Tracker struct {
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
+	observed   time.Time      // the last observation
 }
 
 // claimKey is a blob or a chain of one namespace.
@@ -69,9 +70,13 @@ type Update struct {
 	Settling bool
 }
 
-// Observe merges an observation and returns what it led to.
+// Observe merges an observation and returns what it led to. One that is older
+// than the last tells nothing.
 func (t *Tracker) Observe(o Observation) Update {
-	t.slots = o.Slots
+	if o.Time.Before(t.observed) {
+		return t.Unobserved(t.observed)
+	}
+	t.observed, t.slots = o.Time, o.Slots
 	var began []*history
 	listed := make(map[ID]bool, len(o.Pulls))
 	for _, r := range o.Pulls {

@@ -19,6 +19,8 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 			p.Size += d.Size
 		}
 		p.Cached = h.cachedBytes()
+		p.reached = h.reached
+		h.reached, _ = p.Progress()
 	}
 	p.Phase = h.phase(&p, t.waits(h, now, starts))
 	p.Rate = h.rate()

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +32,7 @@ type image struct {
 	pulls      []*pull.Pull // the running ones, or the one that ended last
 	downloaded int64
 	cached     int64
+	progress   float64 // highest; it never falls
 
 	ended time.Time // of the last pull; zero while one runs
 }
@@ -41,8 +43,12 @@ type layerSeries struct {
 	downloaded, expected int64
 }
 
-// holdScraped is how long the last sample of a series waits for a scrape.
-const holdScraped = 30 * time.Second
+const (
+	// holdScraped is how long the last sample of a series waits for a scrape.
+	holdScraped = 30 * time.Second
+	// holdPushed is how long it waits for an export to succeed, at most.
+	holdPushed = 5 * time.Minute
+)
 
 // setImages brings the images up to date with the pulls of an update. An image
 // whose last pull has ended keeps one last sample until that is delivered.
@@ -63,22 +69,22 @@ func (r *Reporter) setImages(u pull.Update) {
 	for key, running := range pulls {
 		r.image(key, running[0]).update(time.Time{}, running...)
 	}
-	for key, im := range r.images {
-		if r.sdk.Scraped && !im.ended.IsZero() && u.Time.Sub(im.ended) > holdScraped {
-			delete(r.images, key)
-		}
+	hold := holdPushed
+	if r.sdk.Scraped {
+		hold = holdScraped
 	}
+	maps.DeleteFunc(r.images, func(_ imageKey, im *image) bool {
+		return !im.ended.IsZero() && u.Time.Sub(im.ended) > hold
+	})
 }
 
 // delivered lets go of the images whose last sample was exported.
 func (r *Reporter) delivered(since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key, im := range r.images {
-		if !r.sdk.Scraped && !im.ended.IsZero() && im.ended.Before(since) {
-			delete(r.images, key)
-		}
-	}
+	maps.DeleteFunc(r.images, func(_ imageKey, im *image) bool {
+		return !r.sdk.Scraped && !im.ended.IsZero() && im.ended.Before(since)
+	})
 }
 
 // image returns the series of an image, new ones if there are none.
@@ -123,6 +129,11 @@ func (im *image) update(ended time.Time, pulls ...*pull.Pull) {
 	// one that has most tells how much was there before.
 	first := pulls[0]
 	im.cached = min(max(im.cached, there-im.downloaded), max(first.Size-im.downloaded, 0))
+	if ratio, known := first.Progress(); known && len(pulls) == 1 {
+		im.progress = max(im.progress, ratio)
+	} else if first.Size > 0 {
+		im.progress = max(im.progress, float64(im.downloaded+im.cached)/float64(first.Size))
+	}
 	im.updateLayers()
 }
 
@@ -178,7 +189,7 @@ func (im *image) observe(o metric.Observer, inst *instruments) {
 	}
 	o.ObserveInt64(inst.imageSize, p.Size, im.set)
 	o.ObserveInt64(inst.imageCached, im.cached, im.set)
-	o.ObserveFloat64(inst.imageProgress, im.progress(p), im.set)
+	o.ObserveFloat64(inst.imageProgress, im.progress, im.set)
 	if p.Remaining >= 0 {
 		o.ObserveFloat64(inst.imageRemaining, p.Remaining.Seconds(), im.set)
 	}
@@ -195,12 +206,4 @@ func (im *image) observe(o metric.Observer, inst *instruments) {
 			o.ObserveInt64(inst.layerExpected, l.expected, l.set)
 		}
 	}
-}
-
-// progress is the part of the image that is there.
-func (im *image) progress(p *pull.Pull) float64 {
-	if p.Size == 0 {
-		return 1
-	}
-	return float64(im.downloaded+im.cached) / float64(p.Size)
 }
