@@ -30,6 +30,7 @@ type Daemon struct {
 	Snapshotter string
 
 	t       testing.TB
+	options Options
 	bin     string // folder of the programs
 	dir     string // all that the daemon writes is below it
 	log     *os.File
@@ -37,9 +38,23 @@ type Daemon struct {
 	exited  chan struct{} // closed when process has ended
 }
 
+// Options are what a test wants different from the daemon's defaults.
+type Options struct {
+	// Images are lines of TOML for the images section of the CRI plugin.
+	Images string
+	// Extra are sections of TOML that the configuration ends with.
+	Extra string
+}
+
 // Start starts a daemon that runs until the test ends, and waits until it
 // answers.
 func Start(t testing.TB) *Daemon {
+	t.Helper()
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start with options.
+func StartWith(t testing.TB, options Options) *Daemon {
 	t.Helper()
 	Require(t)
 	bin, err := Build(t.Context())
@@ -51,7 +66,7 @@ func Start(t testing.TB) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, bin: bin, dir: dir, Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: snapshotterFor(dir)}
+	d := &Daemon{t: t, options: options, bin: bin, dir: dir, Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: snapshotterFor(dir)}
 	t.Cleanup(d.cleanUp)
 	if d.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
@@ -77,6 +92,8 @@ func (d *Daemon) configure() error {
 		"CertsDir":    filepath.Join(d.dir, "certs.d"),
 		"CNIBinDir":   filepath.Join(d.dir, "cni", "bin"),
 		"CNIConfDir":  filepath.Join(d.dir, "cni", "net.d"),
+		"Images":      d.options.Images,
+		"Extra":       d.options.Extra,
 	}
 	// The CRI plugin ends the daemon when it finds no folder for CNI.
 	for _, dir := range []string{values["CNIBinDir"], values["CNIConfDir"], values["CertsDir"]} {

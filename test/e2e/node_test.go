@@ -31,7 +31,13 @@ type node struct {
 
 func newNode(t *testing.T) *node {
 	t.Helper()
-	n := &node{T: t, daemon: containerd.Start(t)}
+	return newNodeWith(t, containerd.Options{})
+}
+
+// newNodeWith is newNode with options for its containerd.
+func newNodeWith(t *testing.T, options containerd.Options) *node {
+	t.Helper()
+	n := &node{T: t, daemon: containerd.StartWith(t, options)}
 	var err error
 	if n.registry, err = registry.Start(); err != nil {
 		t.Fatal(err)
@@ -174,13 +180,13 @@ func (n *node) total(metric string) (last float64) {
 }
 
 // registryPoints returns the last point of each attribute set of a metric that
-// is about this node's registry. That goes by its host, with or without the
-// port, which containerd leaves out of its early labels.
+// is about this node's registry. That goes by its host, without the port, which
+// containerd leaves out of its early labels.
 func (n *node) registryPoints(metric string) []otlp.Point {
 	host, _, _ := net.SplitHostPort(n.registry.Host())
 	last := map[string]otlp.Point{}
 	for _, p := range n.receiver.Points(metric) {
-		if name := p.Attributes["pulltrace.registry"]; (name == host || name == n.registry.Host()) && !p.NoValue {
+		if p.Attributes["pulltrace.registry"] == host && !p.NoValue {
 			last[p.Attributes.String()] = p
 		}
 	}
