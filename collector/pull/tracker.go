@@ -74,7 +74,7 @@ type Update struct {
 // than the last tells nothing.
 func (t *Tracker) Observe(o Observation) Update {
 	if o.Time.Before(t.observed) {
-		return t.Unobserved(t.observed)
+		return Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())}
 	}
 	t.observed, t.slots = o.Time, o.Slots
 	var began []*history
