@@ -1,7 +1,7 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . test examples/demo
+CODE   := . test test/conformance examples/demo
 GOMODS := $(CODE) test/containerd/v2.4 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
@@ -26,6 +26,7 @@ race: ## the unit tests under the race detector; needs a C compiler
 # that the binary they build has changed.
 e2e: ## tests against a real containerd, which they build; as root
 	cd test && go test -v -p 1 -count=1 -timeout 15m $(TESTFLAGS) ./...
+	cd test/conformance && go test -v -count=1 -timeout 5m $(TESTFLAGS) ./...
 
 lint: ## linters, formats and go.mod files of every module
 	@status=0; \

@@ -70,12 +70,14 @@ func (s *Source) event(ctx context.Context, env *events.Envelope) (e pull.Event,
 	case *apievents.ImageUpdate:
 		return s.imageEvent(ctx, e, p.GetName())
 	case *apievents.ContentCreate:
-		e.Kind, e.Digest, ok = pull.BlobCommitted, digest.Digest(p.GetDigest()), true
+		e.Kind = pull.BlobCommitted
+		e.Digest, ok = parseDigest(p.GetDigest())
 	case *apievents.SnapshotPrepare:
 		e.Kind = pull.SnapshotPrepared
 		e.Digest, ok = chainOfKey(p.GetKey())
 	case *apievents.SnapshotCommit:
-		e.Kind, e.Digest, ok = pull.SnapshotCommitted, digest.Digest(p.GetName()), true
+		e.Kind = pull.SnapshotCommitted
+		e.Digest, ok = parseDigest(p.GetName())
 	case *apievents.SnapshotRemove:
 		e.Kind = pull.SnapshotRemoved
 		e.Digest, ok = chainOfKey(p.GetKey())

@@ -58,7 +58,9 @@ func (l *lease) hold(resources []leases.Resource) {
 	for _, r := range resources {
 		switch kind, snapshotter, _ := strings.Cut(r.Type, "/"); kind {
 		case "content":
-			l.content[digest.Digest(r.ID)] = true
+			if d, ok := parseDigest(r.ID); ok {
+				l.content[d] = true
+			}
 		case "ingests":
 			if kind, d, ok := refDigest(r.ID); ok {
 				l.ingests[d] = kind
@@ -66,8 +68,8 @@ func (l *lease) hold(resources []leases.Resource) {
 			}
 		case "snapshots":
 			l.snapshotter = snapshotter
-			if _, active := chainOfKey(r.ID); !active {
-				l.chains[digest.Digest(r.ID)] = true
+			if id, ok := parseDigest(r.ID); ok { // an active one has a key
+				l.chains[id] = true
 			}
 		}
 	}

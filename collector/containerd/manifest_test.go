@@ -61,21 +61,3 @@ func TestParseChainIDs(t *testing.T) {
 		t.Error("no error for diff IDs that are no digests")
 	}
 }
-
-func FuzzParseDocument(f *testing.F) {
-	f.Add([]byte(`{"manifests":[{"digest":"sha256:` + encoded + `","size":1}]}`))
-	f.Add([]byte(`{"config":{"digest":"sha256:` + encoded + `","size":1},"layers":[]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		doc, err := parseDocument(b)
-		if err != nil {
-			return
-		}
-		if m := doc.manifest(); m != nil {
-			for _, l := range m.Layers {
-				if l.Size < 0 || l.Size > maxBlob || l.Digest.Validate() != nil {
-					t.Errorf("accepted %+v", l)
-				}
-			}
-		}
-	})
-}

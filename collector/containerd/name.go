@@ -26,8 +26,15 @@ func refDigest(ref string) (kind string, d digest.Digest, ok bool) {
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		rest = rest[at+1:]
 	}
-	d, err := digest.Parse(rest)
-	return kind, d, found && err == nil
+	d, ok = parseDigest(rest)
+	return kind, d, found && ok
+}
+
+// parseDigest takes what is a digest. Containers' snapshots and the blobs of
+// other tools may be called anything.
+func parseDigest(s string) (digest.Digest, bool) {
+	d, err := digest.Parse(s)
+	return d, err == nil
 }
 
 // imageName parses the name of an image record. The zero Image means that the
@@ -110,6 +117,5 @@ func chainOfKey(key string) (digest.Digest, bool) {
 	if !found || !strings.HasPrefix(prefix, snapshots.UnpackKeyPrefix+"-") {
 		return "", false
 	}
-	d, err := digest.Parse(id)
-	return d, err == nil
+	return parseDigest(id)
 }

@@ -1,0 +1,116 @@
+package containerd
+
+import (
+	"strings"
+	"testing"
+
+	apievents "github.com/containerd/containerd/api/events"
+	"github.com/containerd/containerd/v2/core/events"
+	"github.com/containerd/containerd/v2/core/leases"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// What comes from outside may say anything: it must not panic, and what is taken
+// from it must be what it claims to be.
+
+func FuzzRefDigest(f *testing.F) {
+	f.Add("layer-sha256:" + encoded)
+	f.Add("manifest-team/app:v1@sha256:" + encoded)
+	f.Add("extract-1 sha256:" + encoded)
+	f.Fuzz(func(t *testing.T, ref string) {
+		if kind, d, ok := refDigest(ref); ok && (d.Validate() != nil || !strings.HasPrefix(ref, kind+"-")) {
+			t.Errorf("refDigest(%q) = %q, %q", ref, kind, d)
+		}
+		if d, ok := chainOfKey(ref); ok && d.Validate() != nil {
+			t.Errorf("chainOfKey(%q) = %q", ref, d)
+		}
+	})
+}
+
+func FuzzImageName(f *testing.F) {
+	f.Add("docker.io/library/nginx:1.27", "docker.io", "library/nginx")
+	f.Add("[::1]:5000/app@sha256:"+encoded, "::1", "app")
+	f.Fuzz(func(t *testing.T, name, host, repository string) {
+		if i := imageName(name); (i.Name == "") != (i.Registry == "") {
+			t.Errorf("imageName(%q) = %+v", name, i)
+		}
+		labels := map[string]string{"containerd.io/distribution.source." + host: repository}
+		if i := sourceName(labels); i.Name != "" && i.Name != host+"/"+repository {
+			t.Errorf("sourceName(%q) = %+v", labels, i)
+		}
+	})
+}
+
+func FuzzParseDocument(f *testing.F) {
+	f.Add([]byte(`{"manifests":[{"digest":"sha256:` + encoded + `","size":1}]}`))
+	f.Add([]byte(`{"config":{"digest":"sha256:` + encoded + `","size":1},"layers":[]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		doc, err := parseDocument(b)
+		if err != nil {
+			return
+		}
+		m := doc.manifest()
+		if m == nil {
+			return
+		}
+		for _, d := range append(m.Layers, m.Config) {
+			if d.Size < 0 || d.Size > maxBlob || d.Digest.Validate() != nil {
+				t.Errorf("accepted %+v", d)
+			}
+		}
+	})
+}
+
+func FuzzParseChainIDs(f *testing.F) {
+	f.Add([]byte(`{"rootfs":{"diff_ids":["sha256:`+encoded+`"]}}`), 1)
+	f.Add([]byte(`{}`), 0)
+	f.Fuzz(func(t *testing.T, b []byte, layers int) {
+		ids, err := parseChainIDs(b, layers)
+		if err != nil || ids == nil {
+			return
+		}
+		if len(ids) != layers {
+			t.Errorf("%d chain IDs of %d layers", len(ids), layers)
+		}
+		for _, id := range ids {
+			if id.Validate() != nil {
+				t.Errorf("chain ID %q", id)
+			}
+		}
+	})
+}
+
+func FuzzEvent(f *testing.F) {
+	commit, err := anypb.New(&apievents.SnapshotCommit{Key: "extract-1 x", Name: "sha256:" + encoded})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("containerd.events.SnapshotCommit", commit.GetValue())
+	f.Add("containerd.events.ContentCreate", []byte("\x0a\x01x"))
+	f.Add("no.such.Event", []byte{})
+	s := &Source{}
+	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
+		if strings.Contains(kind, "Image") {
+			return // asks containerd for the image
+		}
+		e, ok := s.event(t.Context(), &events.Envelope{Event: &anypb.Any{TypeUrl: kind, Value: payload}})
+		if ok && e.Digest.Validate() != nil {
+			t.Errorf("an event of %q", e.Digest)
+		}
+	})
+}
+
+func FuzzLeaseResources(f *testing.F) {
+	f.Add("content", "sha256:"+encoded)
+	f.Add("ingests", "layer-sha256:"+encoded)
+	f.Add("snapshots/overlayfs", "extract-1-a sha256:"+encoded)
+	f.Add("snapshots/", "sha256:"+encoded)
+	f.Fuzz(func(t *testing.T, kind, id string) {
+		l := newLease(leases.Lease{ID: "a"})
+		l.hold([]leases.Resource{{Type: kind, ID: id}})
+		l.findRoot()
+		if l.root != "" && l.root.Validate() != nil {
+			t.Errorf("root %q of %q %q", l.root, kind, id)
+		}
+	})
+}
