@@ -29,6 +29,23 @@ func (c *content) openAt(offset int64) (io.ReadCloser, error) {
 	return r, nil
 }
 
+// corrupted is content of the same size with other bytes: each is inverted.
+func (c *content) corrupted() *content {
+	wrong := *c
+	wrong.open = func() io.ReadCloser { return inverted{c.open()} }
+	return &wrong
+}
+
+type inverted struct{ io.ReadCloser }
+
+func (i inverted) Read(p []byte) (int, error) {
+	n, err := i.ReadCloser.Read(p)
+	for at := range n {
+		p[at] = ^p[at]
+	}
+	return n, err
+}
+
 // parseRange reads a Range header of one range, "bytes=first-" or
 // "bytes=first-last", and returns the bytes from first up to, not with, end.
 // Without a header that is all of them.

@@ -11,10 +11,13 @@ import (
 type Fault func(*faults)
 
 type faults struct {
-	delay   time.Duration
-	status  int
-	cutAt   int64
-	stallAt int64
+	delay      time.Duration
+	status     int
+	times      int // that status is still answered
+	retryAfter time.Duration
+	corrupt    bool
+	cutAt      int64
+	stallAt    int64
 }
 
 // Delay waits before it answers.
@@ -22,6 +25,16 @@ func Delay(d time.Duration) Fault { return func(f *faults) { f.delay = d } }
 
 // Status answers with this HTTP status and no content.
 func Status(code int) Fault { return func(f *faults) { f.status = code } }
+
+// Times lets Status hold for this many requests; those after it are served.
+func Times(n int) Fault { return func(f *faults) { f.times = n } }
+
+// RetryAfter asks the client, beside Status, to wait this long, in whole
+// seconds, before it tries again.
+func RetryAfter(d time.Duration) Fault { return func(f *faults) { f.retryAfter = d } }
+
+// Corrupt serves as many bytes as asked for, but other ones.
+func Corrupt() Fault { return func(f *faults) { f.corrupt = true } }
 
 // CutAt closes the connection where the body reaches this offset in the
 // content. A request that begins there or beyond gets no answer at all.
@@ -57,6 +70,20 @@ func (r *Registry) faultsOf(dgst digest.Digest) (faults, <-chan struct{}) {
 	return f, r.faultsChanged
 }
 
-func noFaults() faults { return faults{cutAt: never, stallAt: never} }
+// refusal is the status that a request for a digest is answered with instead of
+// its content, or 0.
+func (r *Registry) refusal(dgst digest.Digest) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, ok := r.faults[dgst]
+	if !ok || f.times == 0 {
+		return 0
+	}
+	f.times--
+	r.faults[dgst] = f
+	return f.status
+}
+
+func noFaults() faults { return faults{times: never, cutAt: never, stallAt: never} }
 
 const never = 1<<63 - 1

@@ -57,9 +57,12 @@ func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, reposi
 	if err := sleep(req.Context(), f.delay); err != nil {
 		return
 	}
-	if f.status != 0 {
-		r.answered(rec, f.status)
-		http.Error(w, http.StatusText(f.status), f.status)
+	if refused := r.refusal(dgst); refused != 0 {
+		if f.retryAfter > 0 {
+			w.Header().Set("Retry-After", fmt.Sprint(int(f.retryAfter.Seconds())))
+		}
+		r.answered(rec, refused)
+		http.Error(w, http.StatusText(refused), refused)
 		return
 	}
 	if first >= f.cutAt {
@@ -78,6 +81,9 @@ func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, reposi
 	w.WriteHeader(status)
 	if req.Method == http.MethodHead {
 		return
+	}
+	if f.corrupt {
+		c = c.corrupted()
 	}
 	if err := r.serveBody(w, req, rec, c, end); err != nil {
 		panic(http.ErrAbortHandler)
