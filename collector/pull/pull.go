@@ -99,10 +99,12 @@ type Pull struct {
 	Estimated []Estimate // sorted, of the pull as a whole
 
 	reached float64 // progress, as told before
+	open    bool    // a blob that it fetches is not committed yet
 }
 
 // Progress is the part of the image that is on the node, 0 to 1. It never falls.
-// It is not ok while the size is unknown.
+// It is not ok while the size is unknown. The last byte counts once its blob is
+// committed: until then its digest may turn out to be wrong.
 func (p *Pull) Progress() (ratio float64, ok bool) {
 	switch {
 	case !p.TotalKnown:
@@ -110,7 +112,11 @@ func (p *Pull) Progress() (ratio float64, ok bool) {
 	case p.Size == 0:
 		return 1, true
 	}
-	return max(p.reached, float64(p.Downloaded+p.Cached)/float64(p.Size)), true
+	there := p.Downloaded + p.Cached
+	if p.open {
+		there = min(there, p.Size-1)
+	}
+	return max(p.reached, float64(there)/float64(p.Size)), true
 }
 
 // Wasted is what an unsuccessful pull fetched and lost, in bytes.

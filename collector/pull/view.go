@@ -19,6 +19,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 			p.Size += d.Size
 		}
 		p.Cached = h.cachedBytes()
+		p.open = h.isOpen()
 		p.reached = h.reached
 		h.reached, _ = p.Progress()
 	}
@@ -53,6 +54,16 @@ func (h *history) resolved(p *Pull) time.Time {
 		p.Estimated = addEstimate(p.Estimated, ResolveEnd)
 	}
 	return h.rootSeen
+}
+
+// isOpen tells whether any blob that the pull fetches is not committed yet.
+func (h *history) isOpen() bool {
+	for _, b := range h.blobs {
+		if b.ours && b.committed.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // cachedBytes is how much of the image the pull did not have to fetch: blobs
@@ -188,6 +199,7 @@ func (p *Pull) close(e ending) {
 	}
 	p.Resolved = earlier(p.Resolved, p.End)
 	if e.outcome == Success && p.TotalKnown {
+		p.open = false
 		p.Cached = p.Size - p.Downloaded // what it did not fetch was there
 	}
 	for i := range p.Layers {
