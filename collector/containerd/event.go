@@ -47,6 +47,7 @@ func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 			if err == nil {
 				err = ctx.Err()
 			}
+			s.lose(time.Now())
 			return fmt.Errorf("containerd's event stream: %w", err)
 		}
 	}

@@ -17,6 +17,12 @@ type lease struct {
 	created time.Time
 	gone    bool
 	goneAt  time.Time // first seen without it
+	lost    bool      // containerd itself ended then
+
+	// leftover tells that nobody is behind the lease: it is of an earlier run
+	// of containerd, and nothing was added to it since it was first read.
+	leftover bool
+	listed   int // content and chains, when it was first read
 
 	// What it lists, and has listed: resources leave the list when a blob
 	// is committed or a snapshot renamed.
@@ -41,7 +47,7 @@ type lease struct {
 
 func newLease(l leases.Lease) *lease {
 	return &lease{
-		id: l.ID, created: l.CreatedAt,
+		id: l.ID, created: l.CreatedAt, listed: -1,
 		content:  make(map[digest.Digest]bool),
 		ingests:  make(map[digest.Digest]string),
 		chains:   make(map[digest.Digest]bool),
@@ -73,6 +79,17 @@ func (l *lease) hold(resources []leases.Resource) {
 			}
 		}
 	}
+	l.revive(len(l.content) + len(l.chains))
+}
+
+// revive takes note of how much a lease lists. One that was taken for a leftover
+// is none if that grows; its ingests do not tell, for another pull may write
+// what they began.
+func (l *lease) revive(listed int) {
+	if l.listed >= 0 && listed > l.listed {
+		l.leftover = false
+	}
+	l.listed = listed
 }
 
 // leave takes note that the lease is no longer listed.
@@ -81,6 +98,26 @@ func (l *lease) leave(now time.Time) {
 		l.gone, l.goneAt = true, now
 	}
 }
+
+// lose takes note that the containerd that ran the pull has ended, and the pull
+// with it, though its lease may stay.
+func (l *lease) lose(at time.Time) {
+	if !l.gone {
+		l.leave(at)
+		l.lost = true
+	}
+}
+
+// lostAt is when the containerd that ran the pull was lost, zero if it was not.
+func (l *lease) lostAt() time.Time {
+	if l.lost {
+		return l.goneAt
+	}
+	return time.Time{}
+}
+
+// goneBefore tells that what happened at a time was done by another pull.
+func (l *lease) goneBefore(at time.Time) bool { return l.gone && at.After(l.goneAt) }
 
 // findRoot finds the index or manifest that the name resolved to: the one blob
 // that refers to others and that none refers to. Labels come a moment after the

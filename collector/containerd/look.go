@@ -36,6 +36,7 @@ func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
 		ID:       pull.ID{Daemon: k.source.daemon.uuid, Namespace: k.namespace, Lease: l.id},
 		Created:  l.created,
 		Gone:     l.gone,
+		Lost:     l.lostAt(),
 		Image:    l.image,
 		Manifest: l.manifest,
 	}
@@ -213,7 +214,7 @@ func broken(err error) bool {
 func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 	_, opening := l.ingests[d]
 	b := pull.Blob{Held: opening || l.content[d]}
-	if st, open := k.ingests[d]; open {
+	if st, open := k.ingests[d]; open && !l.goneBefore(st.UpdatedAt) {
 		l.wasOpen[d] = true
 		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
 		return b, nil
@@ -223,7 +224,9 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 		if err != nil {
 			return b, err
 		}
-		b.Committed = info.CreatedAt
+		if !l.goneBefore(info.CreatedAt) {
+			b.Committed = info.CreatedAt
+		}
 	}
 	return b, nil
 }
@@ -248,6 +251,9 @@ func (k *look) readLayers(l *lease, r *pull.Reading) error {
 			var err error
 			if created, err = k.committed(l.snapshotter, id); err != nil {
 				return err
+			}
+			if l.goneBefore(created) {
+				created = time.Time{}
 			}
 			if !created.IsZero() {
 				l.unpacked[id] = created

@@ -62,11 +62,6 @@ func (s *Source) meet(ns string) {
 			continue
 		}
 		delete(s.seen, key)
-		l := s.leases[key]
-		if l == nil {
-			l = newLease(seen.lease)
-			s.leases[key] = l
-		}
-		l.hold(seen.resources)
+		s.lease(ns, seen.lease).hold(seen.resources)
 	}
 }

@@ -44,20 +44,25 @@ type Source struct {
 	config Config
 	client *client.Client
 	daemon daemon // that answered last
-	sure   bool   // it still is the one
 	leases map[leaseKey]*lease
 
 	sighted time.Time // by Watch, when it last looked at leases
 
 	mu      sync.Mutex
+	lost    time.Time              // when containerd was last known to answer no more; zero while it does
 	records []record               // image records that events told of lately
 	seen    map[leaseKey]*sighting // leases that were there when an event came
 }
 
-// daemon is one containerd.
+// daemon is one run of a containerd.
 type daemon struct {
-	uuid  string
-	slots int // shared by all pulls; 0 where each has its own
+	uuid       string // of all runs
+	pid, pidns uint64 // of this one
+	slots      int    // shared by all pulls; 0 where each has its own
+
+	// began is when the pulls of an earlier run were over, at the latest.
+	// Leases that are older were left by it, for up to 24 hours.
+	began time.Time
 }
 
 type leaseKey struct{ namespace, id string }
@@ -69,7 +74,7 @@ func New(config Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("containerd at %s: %w", config.Address, err)
 	}
-	return &Source{config: config, client: c, leases: make(map[leaseKey]*lease), seen: make(map[leaseKey]*sighting)}, nil
+	return &Source{config: config, client: c, lost: time.Now(), leases: make(map[leaseKey]*lease), seen: make(map[leaseKey]*sighting)}, nil
 }
 
 // Close ends the connection.
@@ -89,10 +94,10 @@ func (s *Source) Version(ctx context.Context) (string, error) {
 func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	var o pull.Observation
 	err := s.observe(ctx, &o)
-	if err != nil {
-		s.sure = false
-	}
 	o.Time = time.Now()
+	if err != nil {
+		s.lose(o.Time)
+	}
 	return o, err
 }
 
@@ -110,27 +115,6 @@ func (s *Source) observe(ctx context.Context, o *pull.Observation) error {
 			return fmt.Errorf("namespace %s: %w", ns, err)
 		}
 	}
-	return nil
-}
-
-// identify learns which containerd answers, at first and after an error. What
-// was known of another one is forgotten.
-func (s *Source) identify(ctx context.Context) error {
-	if s.sure {
-		return nil
-	}
-	server, err := s.client.Server(ctx)
-	if err != nil {
-		return fmt.Errorf("asking containerd for its UUID: %w", err)
-	}
-	version, err := s.Version(ctx)
-	if err != nil {
-		return err
-	}
-	if server.UUID != s.daemon.uuid {
-		clear(s.leases)
-	}
-	s.daemon, s.sure = daemon{uuid: server.UUID, slots: s.slots(version)}, true
 	return nil
 }
 
@@ -182,6 +166,9 @@ func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observ
 		}
 	}
 	for _, l := range known {
+		if l.leftover {
+			continue
+		}
 		r, isPull, err := look.read(l)
 		switch {
 		case err != nil:
@@ -209,13 +196,11 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 	listed := make(map[string]bool, len(list))
 	var known []*lease
 	for _, item := range list {
-		listed[item.ID] = true
-		key := leaseKey{ns, item.ID}
-		l := s.leases[key]
-		if l == nil {
-			l = newLease(item)
-			s.leases[key] = l
+		l := s.lease(ns, item)
+		if l.gone {
+			continue // left behind by a containerd that has ended
 		}
+		listed[item.ID] = true
 		resources, err := s.client.LeasesService().ListResources(ctx, item)
 		switch {
 		case errdefs.IsNotFound(err):
@@ -228,7 +213,11 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 		known = append(known, l)
 	}
 	for key, l := range s.leases {
-		if key.namespace == ns && !listed[key.id] {
+		switch {
+		case key.namespace != ns, listed[key.id]:
+		case l.leftover:
+			delete(s.leases, key)
+		default:
 			l.leave(now)
 			known = append(known, l)
 		}

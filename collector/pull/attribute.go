@@ -13,9 +13,13 @@ func (t *Tracker) attribute(now time.Time) {
 		if h.manifest == nil {
 			continue
 		}
+		until := now
+		if !h.gone.IsZero() {
+			until = h.gone // what came later another pull did
+		}
 		for d, b := range h.blobs {
 			if b.committed.IsZero() {
-				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, later(h.created, b.opened), now)
+				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, later(h.created, b.opened), until)
 			}
 			t.claimBlob(h, b)
 		}
@@ -25,7 +29,7 @@ func (t *Tracker) attribute(now time.Time) {
 				continue
 			}
 			if c.committed.IsZero() {
-				c.committed = t.journal.first(mark{h.id.Namespace, SnapshotCommitted, id}, h.created, now)
+				c.committed = t.journal.first(mark{h.id.Namespace, SnapshotCommitted, id}, h.created, until)
 			}
 			t.claimChain(h, claimKey{h.id.Namespace, id}, c, h.blobs[d.Digest])
 		}

@@ -23,6 +23,7 @@ type history struct {
 	samples []sample  // bytes over the last seconds
 	reached float64   // highest progress
 	gone    time.Time // when the runtime was first seen without it
+	lost    bool      // the runtime itself ended then
 }
 
 // blob is what is known of one blob of a pull.
@@ -81,6 +82,9 @@ func (h *history) learn(r Reading, at time.Time) {
 	}
 	if r.Gone && h.gone.IsZero() {
 		h.gone = at
+		if !r.Lost.IsZero() {
+			h.gone, h.lost = earlier(at, r.Lost), true
+		}
 	}
 }
 

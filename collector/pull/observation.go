@@ -33,6 +33,10 @@ type Reading struct {
 	// lists it. The rest then is what it left behind.
 	Gone bool
 
+	// Lost is set in the last reading of a pull that ended because the runtime
+	// itself did: when that was first missed.
+	Lost time.Time
+
 	Image    Image
 	Root     Blob                       // the index or manifest that the name resolved to
 	Manifest *Manifest                  // nil until it could be read

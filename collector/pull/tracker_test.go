@@ -282,6 +282,30 @@ func TestPullThatIsNoLongerObserved(t *testing.T) {
 	}
 }
 
+// A pull whose runtime ended is over since then, whatever a retry has done until
+// the runtime is asked again.
+func TestRuntimeEndedUnderAPull(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.open(0, 0.1, 300, 1)
+	s.poll(1)
+	s.event(BlobCommitted, 4, layerDigest("app", 0))
+	s.stored("app", "1", 4.5)
+	a.Gone, a.Lost = true, at(2)
+	s.poll(5)
+	s.poll(5.1)
+	if len(s.ended) != 1 {
+		t.Fatalf("told as ended %d times, want once", len(s.ended))
+	}
+	p := s.ended[0]
+	if p.Outcome != Failure || !p.End.Equal(at(2)) || !slices.Equal(p.Estimated, []Estimate{DownloadBytes, PullEnd}) {
+		t.Errorf("%s at %s, estimated %v; want failure at 2 s, bytes and end estimated", p.Outcome, p.End, p.Estimated)
+	}
+	if p.Downloaded != 310 {
+		t.Errorf("downloaded %d, want the 310 bytes that came before", p.Downloaded)
+	}
+}
+
 func TestStalled(t *testing.T) {
 	s := newScene(3)
 	a := s.lease("a", "app", 0, 1)

@@ -1,0 +1,86 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/leases"
+)
+
+// lose takes note that containerd did not answer at a time, or broke off its
+// events. It may be another run of it that answers next.
+func (s *Source) lose(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost.IsZero() || at.Before(s.lost) {
+		s.lost = at
+	}
+}
+
+// found returns when containerd was lost, zero if it was not, and takes it for
+// found.
+func (s *Source) found() (lost time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost, s.lost = s.lost, time.Time{}
+	return lost
+}
+
+// identify learns which containerd answers, at first and whenever it was lost.
+func (s *Source) identify(ctx context.Context) error {
+	lost := s.found()
+	if lost.IsZero() {
+		return nil
+	}
+	server, err := s.client.IntrospectionService().Server(ctx)
+	if err != nil {
+		s.lose(lost)
+		return fmt.Errorf("asking containerd for its UUID: %w", err)
+	}
+	version, err := s.Version(ctx)
+	if err != nil {
+		s.lose(lost)
+		return err
+	}
+	d := daemon{
+		uuid: server.GetUUID(), pid: server.GetPid(), pidns: server.GetPidns(),
+		slots: s.slots(version), began: s.daemon.began,
+	}
+	switch {
+	case d.uuid != s.daemon.uuid: // what was known of another one is forgotten
+		clear(s.leases)
+		d.began = socketTime(s.config.Address)
+	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
+		d.began = lost
+		for _, l := range s.leases {
+			l.lose(lost)
+		}
+	}
+	s.daemon = d
+	return nil
+}
+
+// socketTime is when the socket was made, zero if that is not known. containerd
+// makes a new one at each start, so no pull that runs is older; where something
+// else listens for it, that may have been restarted under a pull.
+func socketTime(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Type() != os.ModeSocket {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// lease is what is known of a lease that was listed.
+func (s *Source) lease(ns string, item leases.Lease) *lease {
+	key := leaseKey{ns, item.ID}
+	l := s.leases[key]
+	if l == nil {
+		l = newLease(item)
+		l.leftover = l.created.Before(s.daemon.began)
+		s.leases[key] = l
+	}
+	return l
+}
