@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pulltrace/pulltrace/test/containerd"
+	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/otlp"
+	"github.com/pulltrace/pulltrace/test/pulltrace"
+	"github.com/pulltrace/pulltrace/test/registry"
+)
+
+// containerd is killed in the middle of a pull and started again: the pull has
+// failed when the CRI call says so. What it leaves for up to 24 hours, a lease
+// and ingests, is no pull and does not stall. The retry is a pull.
+func TestContainerdKilledInTheMiddleOfAPull(t *testing.T) {
+	t.Parallel()
+	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Kill)
+}
+
+// The same with SIGTERM.
+func TestContainerdStoppedInTheMiddleOfAPull(t *testing.T) {
+	t.Parallel()
+	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Stop)
+}
+
+func (n *node) endContainerdInTheMiddleOfAPull(end func(*containerd.Daemon)) {
+	n.Helper()
+	img := n.push("interrupted:1", 1<<20, 8<<20)
+	n.registry.SetRate(3_000_000)
+	process := n.watch("--stall-threshold=3s", "--idle-interval=500ms")
+
+	failed := n.interrupt(img, end)
+	served := n.registry.Served(img.Blobs()...)
+	restarted := time.Now()
+	n.daemon.Restart()
+	n.waitSource(1, restarted)
+
+	span := n.waitSpans(img, 1)[0]
+	n.record(span, failed, served)
+	n.checkClock(span, failed)
+	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
+	n.checkEstimated(span, "pull.end")
+	n.checkEstimated(span, "download.bytes")
+	if told, _ := span.Attributes["pulltrace.pull.bytes.downloaded"].(int64); told <= 1<<20 || told > served {
+		n.Errorf("the interrupted pull fetched %d bytes, the registry served %d", told, served)
+	}
+	n.checkQuiet(img)
+
+	n.retryInterrupted(img, process, 2)
+}
+
+// Pulltrace is started after the crash: it never saw the pull run, and does not
+// take what is left of it for one.
+func TestStartAfterContainerdWasKilled(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	img := n.push("leftover:1", 1<<20, 8<<20)
+	n.registry.SetRate(3_000_000)
+	n.interrupt(img, (*containerd.Daemon).Kill)
+	n.daemon.Restart()
+
+	// At containerd's own socket: the age of that tells when containerd began.
+	process := pulltrace.Start(n, pulltrace.Config{
+		Socket: n.daemon.Socket, Endpoint: n.receiver.Endpoint(),
+		Flags: []string{"--stall-threshold=3s", "--idle-interval=500ms"},
+	})
+	n.waitSource(1, process.Started)
+	n.checkQuiet(img)
+	n.retryInterrupted(img, process, 1)
+}
+
+// interrupt begins a pull, ends containerd in its middle, and returns how the
+// CRI call ended.
+func (n *node) interrupt(img *registry.Image, end func(*containerd.Daemon)) cri.Pull {
+	n.Helper()
+	done := n.cri.Start(n.Context(), img.Ref())
+	time.Sleep(1500 * time.Millisecond)
+	end(n.daemon)
+	failed := <-done
+	if failed.Err == nil {
+		n.Fatal("the pull went well, though containerd ended in its middle")
+	}
+	return failed
+}
+
+// checkQuiet makes sure that for longer than the threshold of 3 s no pull runs
+// or is stalled.
+func (n *node) checkQuiet(img *registry.Image) {
+	n.Helper()
+	time.Sleep(time.Second) // for the last sample of the series
+	since := time.Now()
+	time.Sleep(4 * time.Second)
+	for _, metric := range []string{"pulltrace.pull.active", "pulltrace.pull.stalled"} {
+		for _, p := range n.receiver.Points(metric) {
+			if p.Time.After(since) && p.Value != 0 {
+				n.Fatalf("%s is %g with no pull: %s", metric, p.Value, p.Attributes)
+			}
+		}
+	}
+	for _, p := range n.points("pulltrace.image.downloaded", img) {
+		if p.Time.After(since) {
+			n.Fatalf("%s is told with no pull: %g", p.Metric, p.Value)
+		}
+	}
+}
+
+// retryInterrupted pulls an image again, well, and checks that with it so many
+// pulls are told.
+func (n *node) retryInterrupted(img *registry.Image, process *pulltrace.Process, count int) {
+	n.Helper()
+	before := n.registry.Served(img.Blobs()...)
+	pull := n.pull(img)
+	n.waitSpans(img, count)
+	process.Stop()
+	spans := n.pullSpans(img)
+	if len(spans) != count {
+		n.Fatalf("%d spans, want %d:\n%s", len(spans), count, n.trees(spans))
+	}
+	n.checkSuccess(spans[count-1], img, pull, n.registry.Served(img.Blobs()...)-before)
+}
+
+// checkEstimated makes sure that a span names what was estimated on it.
+func (n *node) checkEstimated(span otlp.Span, want string) {
+	n.Helper()
+	names, _ := span.Attributes["pulltrace.estimated"].([]any)
+	if !slices.Contains(names, any(want)) {
+		n.Errorf("span %q has estimated %v, want %s in it", span.Name, span.Attributes["pulltrace.estimated"], want)
+	}
+}
