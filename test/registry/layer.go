@@ -16,7 +16,8 @@ import (
 // MinLayerSize is the size in bytes of the smallest layer that can be made.
 const MinLayerSize = 2 << 10
 
-// Layer is a gzipped tar that holds one file of random content. The embedded
+// Layer is a gzipped tar that holds one file of random content, or many empty
+// ones. The embedded
 // descriptor is the one that stands in the manifest.
 type Layer struct {
 	ocispec.Descriptor
@@ -25,6 +26,7 @@ type Layer struct {
 
 	seed     [32]byte // all the content follows from it
 	fileSize int64
+	files    int // further, empty ones
 	padding  int // length of the gzip header's extra field, which makes Size exact
 }
 
@@ -50,6 +52,20 @@ func NewLayer(size int64) (*Layer, error) {
 		return nil, fmt.Errorf("making a layer of %d bytes: %w", size, err)
 	}
 	l.Digest, l.DiffID = blob.Digest(), diff.Digest()
+	return l, nil
+}
+
+// NewLayerOfFiles makes a layer of so many empty files, whose size is what it
+// comes to: it is fetched in no time and takes its time to unpack.
+func NewLayerOfFiles(files int) (*Layer, error) {
+	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}, files: files}
+	crand.Read(l.seed[:])
+	blob, diff := digest.Canonical.Digester(), digest.Canonical.Digester()
+	var size counter
+	if err := l.write(io.MultiWriter(blob.Hash(), &size), diff.Hash()); err != nil {
+		return nil, fmt.Errorf("making a layer of %d files: %w", files, err)
+	}
+	l.Digest, l.DiffID, l.Size = blob.Digest(), diff.Digest(), int64(size)
 	return l, nil
 }
 
@@ -83,7 +99,11 @@ func (l *Layer) measure() (int64, error) {
 // write writes the compressed blob to blob, and the tar inside it to diff.
 // Random content does not compress, so gzip is asked only to store it.
 func (l *Layer) write(blob, diff io.Writer) error {
-	gz, err := gzip.NewWriterLevel(blob, gzip.NoCompression)
+	level := gzip.NoCompression
+	if l.files > 0 {
+		level = gzip.BestSpeed
+	}
+	gz, err := gzip.NewWriterLevel(blob, level)
 	if err != nil {
 		return err
 	}
@@ -95,6 +115,12 @@ func (l *Layer) write(blob, diff io.Writer) error {
 	}
 	if _, err := io.CopyN(tw, rand.NewChaCha8(l.seed), l.fileSize); err != nil {
 		return err
+	}
+	for i := range l.files {
+		empty := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("empty-%x/%d", l.seed[:8], i), Mode: 0o644}
+		if err := tw.WriteHeader(empty); err != nil {
+			return err
+		}
 	}
 	if err := tw.Close(); err != nil {
 		return err
