@@ -83,7 +83,7 @@ func (t *Tracker) claimed(key claimKey, committed time.Time) bool {
 func (t *Tracker) schedule() map[*blob]time.Time {
 	all := append([]*transfer(nil), t.past...)
 	for _, h := range t.pulls {
-		all = append(all, h.transfers(h.gone)...)
+		all = append(all, h.transfers(t.givenUp(h))...)
 	}
 	schedule(all, t.slots)
 	starts := make(map[*blob]time.Time, len(all))

@@ -118,6 +118,14 @@ func (t *Tracker) lastRemoved(h *history) time.Time {
 	return last
 }
 
+// givenUp is when what a pull had not finished ended, zero while it runs.
+func (t *Tracker) givenUp(h *history) time.Time {
+	if at := t.lastRemoved(h); !at.IsZero() && !h.gone.IsZero() {
+		return at
+	}
+	return h.gone
+}
+
 // complete takes the full name from the image record.
 func (i *Image) complete(o Image) {
 	if o.Name != "" {

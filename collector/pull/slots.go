@@ -30,6 +30,9 @@ func schedule(transfers []*transfer, slots int) {
 	never := time.Unix(1<<60, 0)
 	for _, t := range transfers {
 		i := earliest(free)
+		if t.givenUpBy(free[i]) {
+			continue // while it waited
+		}
 		if free[i] != never {
 			t.start = later(t.opened, free[i])
 			free[i] = never
@@ -39,6 +42,12 @@ func schedule(transfers []*transfer, slots int) {
 		}
 		t.correct()
 	}
+}
+
+// givenUpBy tells whether the transfer was given up before a time without having
+// moved.
+func (t *transfer) givenUpBy(at time.Time) bool {
+	return t.blob.committed.IsZero() && t.blob.moved.IsZero() && !t.end.IsZero() && !at.Before(t.end)
 }
 
 // correct holds an inferred start against what was seen: what moves or has ended

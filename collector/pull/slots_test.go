@@ -29,6 +29,7 @@ func TestSchedule(t *testing.T) {
 		"no slot is free":                     {1, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, -1}},
 		"opened after a slot was freed":       {1, []*transfer{open(1, 2), open(3, 0)}, []float64{1, 3}},
 		"it moves, so it has a slot":          {1, []*transfer{open(1, 0), moving(1.1, 4)}, []float64{1, 4}},
+		"given up while it waited":            {1, []*transfer{open(1, 5), open(1.1, 5), open(1.2, 0)}, []float64{1, -1, 5}},
 		"no shared slots":                     {0, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, 1.1}},
 	} {
 		t.Run(name, func(t *testing.T) {
