@@ -3,6 +3,7 @@ package e2e
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,14 @@ func (n *node) checkFailure(img *registry.Image, pull cri.Pull, open int64) {
 	if len(spans) != 1 {
 		n.Fatalf("%s has %d spans, want 1:\n%s", img.Ref(), len(spans), n.trees(spans))
 	}
-	n.checkFailed(spans[0], img, pull, n.servedFor(img), open)
+	n.checkClock(spans[0], pull)
+	n.checkFailed(spans[0], img, pull, open)
+	n.checkUnfinished(img)
+}
+
+// checkUnfinished checks that no pull of an image was ever told as complete.
+func (n *node) checkUnfinished(img *registry.Image) {
+	n.Helper()
 	for _, p := range n.points("pulltrace.image.progress", img) {
 		if p.Value >= 1 {
 			n.Errorf("the failed pull of %s is told with progress %g", img.Ref(), p.Value)
@@ -86,11 +94,11 @@ func (n *node) checkFailure(img *registry.Image, pull cri.Pull, open int64) {
 	}
 }
 
-// checkFailed checks one span of a failed pull.
-func (n *node) checkFailed(span otlp.Span, img *registry.Image, pull cri.Pull, served, open int64) {
+// checkFailed checks one span of a failed pull, but for its end.
+func (n *node) checkFailed(span otlp.Span, img *registry.Image, pull cri.Pull, open int64) {
 	n.Helper()
+	served := n.servedFor(img)
 	n.record(span, pull, served)
-	n.checkClock(span, pull)
 	// No image record came, so the name is what labels tell: without the port.
 	host, _, _ := net.SplitHostPort(img.Host)
 	n.checkAttribute(span, "container.image.name", strings.Replace(img.Name(), img.Host, host, 1))
@@ -113,6 +121,27 @@ func (n *node) checkFailed(span otlp.Span, img *registry.Image, pull cri.Pull, s
 			n.Errorf("a %s of %s is not within the pull:\n%s", child.Name, img.Ref(), n.receiver.Tree(span))
 		}
 	}
+}
+
+// checkUnseenEnd holds the clock of a failed pull against its call, where
+// containerd tells nothing of the end: it is known to one poll, and said so.
+func (n *node) checkUnseenEnd(span otlp.Span, pull cri.Pull) {
+	n.Helper()
+	if d := span.Start.Sub(pull.Start); d.Abs() > clockLimit {
+		n.Errorf("the span of %s starts %s after the call", pull.Image, d)
+	}
+	if d := span.End.Sub(pull.End); d < -clockLimit || d > time.Second+clockLimit {
+		n.Errorf("the span of %s ends %s after the call", pull.Image, d)
+	}
+	if !isEstimated(span, "pull.end") {
+		n.Errorf("the span of %s does not say that its end is estimated", pull.Image)
+	}
+}
+
+// isEstimated tells whether a span says that something on it was inferred.
+func isEstimated(span otlp.Span, what string) bool {
+	list, _ := span.Attributes["pulltrace.estimated"].([]any)
+	return slices.Contains(list, any(what))
 }
 
 // checkOutcomes holds the counts of pulltrace.pull.duration against what was
