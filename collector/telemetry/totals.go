@@ -47,9 +47,6 @@ func (r *Reporter) setTotals(u pull.Update) {
 			t.stalled++
 		}
 	}
-	if t := r.totals[semconv.RegistryOther]; t != nil && len(t.active) == 0 {
-		delete(r.totals, semconv.RegistryOther) // it is no registry that could come back
-	}
 }
 
 // total returns the count for a pull's registry, a new one if there is none.
