@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/otlp"
+	"github.com/pulltrace/pulltrace/test/registry"
+)
+
+// slotLimit is between the inferred start of a download that was queued and the
+// registry's GET.
+const slotLimit = 20 * time.Millisecond
+
+// A single image with more layers than containerd has download slots: those that
+// wait are queued for longer than a stall takes, and the pull is not stalled.
+func TestMoreLayersThanSlots(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	img := n.push("many:1", 3<<20, 3<<20, 3<<20, 3<<20, 3<<20, 2<<20, 1<<20)
+	n.registry.SetRate(2_000_000)
+	process := n.watch("--stall-threshold=3s")
+	pull := n.pull(img)
+	span := n.onlySpan(img, process)
+	n.checkSuccess(span, img, pull, n.servedFor(img))
+	n.checkTree(span, img.Layers, img)
+	n.checkQueued(span, img, 4)
+	if n.wasStalled() {
+		t.Error("the pull is told as stalled")
+	}
+	if !n.wasLayerState(img, "queued") {
+		t.Error("no layer is told as queued")
+	}
+}
+
+// A pull whose manifest waits for a slot, behind a pull that moves: it is queued
+// for longer than a stall takes, and not stalled.
+func TestQueuedBehindAPullThatMoves(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	front := n.push("front:1", 4<<20, 4<<20, 4<<20)
+	behind := n.push("behind:1", 1<<20)
+	n.registry.SetRepositoryRate(front.Repository, 2_000_000)
+	process := n.watch("--stall-threshold=3s")
+	pulls := n.pullBehind(front, behind, nil)
+	process.Stop()
+	n.checkBehind(front, behind, pulls)
+	if n.wasStalled() {
+		t.Error("a pull is told as stalled")
+	}
+	if !n.wasPhase("queued") {
+		t.Error("no pull is told as queued")
+	}
+}
+
+// The same behind a pull that is dead: both are stalled, until it goes on.
+func TestQueuedBehindADeadPull(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	front := n.push("dead:1", 2<<20, 2<<20, 2<<20)
+	behind := n.push("behind:1", 1<<20)
+	for _, l := range front.Layers {
+		n.registry.SetFaults(l.Digest, registry.StallAt(1<<20))
+	}
+	process := n.watch("--stall-threshold=3s")
+	pulls := n.pullBehind(front, behind, func() {
+		n.wait("both pulls to be stalled", func() bool { return n.stalled() == 2 })
+		for _, l := range front.Layers {
+			n.registry.SetFaults(l.Digest)
+		}
+	})
+	process.Stop()
+	n.checkBehind(front, behind, pulls)
+	if stalled := n.stalled(); stalled != 0 {
+		t.Errorf("%g pulls are told as stalled in the end", stalled)
+	}
+}
+
+// pullBehind pulls an image whose layers hold all slots, and then another one,
+// whose manifest has to wait for one. Meanwhile may be something to do.
+func (n *node) pullBehind(front, behind *registry.Image, meanwhile func()) [2]cri.Pull {
+	n.Helper()
+	first := n.cri.Start(n.Context(), front.Ref())
+	n.wait("the layers of "+front.Ref()+" to be asked for", func() bool {
+		return !slices.ContainsFunc(front.Layers, func(l *registry.Layer) bool { return n.asked(front, l.Digest.String()).IsZero() })
+	})
+	second := n.cri.Start(n.Context(), behind.Ref())
+	if meanwhile != nil {
+		meanwhile()
+	}
+	pulls := [2]cri.Pull{<-first, <-second}
+	for _, p := range pulls {
+		if p.Err != nil {
+			n.Fatalf("pulling %s: %v", p.Image, p.Err)
+		}
+	}
+	n.waitSpans(front, 1)
+	n.waitSpans(behind, 1)
+	return pulls
+}
+
+// stalled is how many pulls are stalled now, also those whose registry is not
+// known since their manifest has not come.
+func (n *node) stalled() (count float64) {
+	last := map[any]float64{}
+	for _, p := range n.receiver.Points("pulltrace.pull.stalled") {
+		last[p.Attributes["pulltrace.registry"]] = p.Value
+	}
+	for _, value := range last {
+		count += value
+	}
+	return count
+}
+
+// checkBehind checks both spans, and that the second pull's root waited.
+func (n *node) checkBehind(front, behind *registry.Image, pulls [2]cri.Pull) {
+	n.Helper()
+	n.checkOwnSuccess(front, pulls[0])
+	n.checkOwnSuccess(behind, pulls[1])
+	for _, req := range n.registry.Requests() {
+		if req.Digest == behind.Manifest.Digest && req.Start.Sub(pulls[1].Start) < 3*time.Second {
+			n.Errorf("the manifest of %s was asked for after %s, so it did not wait", behind.Ref(), req.Start.Sub(pulls[1].Start))
+		}
+	}
+	for _, img := range []*registry.Image{front, behind} {
+		n.checkQueued(n.pullSpans(img)[0], img, 0)
+	}
+	n.checkOutcomes(2, 0)
+}
+
+// checkQueued holds the starts of downloads against the registry's requests. At
+// least so many layers were queued, and say that their start is estimated.
+func (n *node) checkQueued(span otlp.Span, img *registry.Image, atLeast int) {
+	n.Helper()
+	queued := 0
+	for _, layer := range n.receiver.Children(span) {
+		for _, step := range n.receiver.Children(layer) {
+			if step.Name != "download" {
+				continue
+			}
+			digest := layer.Attributes["pulltrace.layer.digest"]
+			if off := step.Start.Sub(n.asked(img, digest)); off.Abs() > slotLimit {
+				n.Errorf("the download of layer %v starts %s after the registry's GET", layer.Attributes["pulltrace.layer.index"], off)
+			}
+			if step.Start.Sub(layer.Start) < slotLimit {
+				continue
+			}
+			queued++
+			if !isEstimated(layer, "download.start") {
+				n.Errorf("layer %v was queued, and does not say that the start of its download is estimated", layer.Attributes["pulltrace.layer.index"])
+			}
+		}
+	}
+	if queued < atLeast {
+		n.Errorf("%d layers of %s were queued, want at least %d:\n%s", queued, img.Ref(), atLeast, n.receiver.Tree(span))
+	}
+}
+
+// asked is when the registry was first asked for a blob of an image.
+func (n *node) asked(img *registry.Image, digest any) time.Time {
+	for _, req := range n.registry.Requests() {
+		if req.Repository == img.Repository && req.Digest.String() == digest {
+			return req.Start
+		}
+	}
+	return time.Time{}
+}
+
+// wasLayerState tells whether a layer of an image was ever told in this state.
+func (n *node) wasLayerState(img *registry.Image, state string) bool {
+	for _, p := range n.points("pulltrace.image.layer.count", img) {
+		if p.Attributes["pulltrace.layer.state"] == state && p.Value > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wasPhase tells whether a pull was ever told in this phase.
+func (n *node) wasPhase(phase string) bool {
+	for _, p := range n.receiver.Points("pulltrace.pull.active") {
+		if p.Attributes["pulltrace.pull.phase"] == phase && p.Value > 0 {
+			return true
+		}
+	}
+	return false
+}
