@@ -11,6 +11,8 @@
 //		call.Method                      // "/containerd.services.leases.v1.Leases/List"
 //		call.Metadata.Get("traceparent") // as it was sent
 //	}
+//
+// It can also stand in the way of a method, see [Proxy.Cut] and [Proxy.Delay].
 package socketproxy
 
 import (
@@ -50,8 +52,9 @@ type Proxy struct {
 	backend *grpc.ClientConn
 	server  *grpc.Server
 
-	mu    sync.Mutex
-	calls []Call
+	mu     sync.Mutex
+	calls  []Call
+	faults map[string]*fault // by method
 }
 
 // Start starts a proxy to the server on the unix socket at backend.
@@ -65,7 +68,7 @@ func Start(backend string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting proxy to %s: %w", backend, err)
 	}
-	p := &Proxy{Socket: filepath.Join(dir, "proxy.sock"), dir: dir, backend: conn}
+	p := &Proxy{Socket: filepath.Join(dir, "proxy.sock"), dir: dir, backend: conn, faults: map[string]*fault{}}
 	l, err := net.Listen("unix", p.Socket)
 	if err != nil {
 		return nil, fmt.Errorf("starting proxy to %s: %w", backend, err)
@@ -102,6 +105,11 @@ func (p *Proxy) forward(_ any, in grpc.ServerStream) error {
 
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
 	defer cancel()
+	done, err := p.faultOf(method).begin(cancel)
+	if err != nil {
+		return err
+	}
+	defer done()
 	out, err := p.backend.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
 	if err != nil {
 		return err
@@ -120,7 +128,7 @@ func (p *Proxy) forward(_ any, in grpc.ServerStream) error {
 			return err
 		}
 	}
-	err = copyMessages(in, out)
+	err = copyMessages(in, &delayed{stream: out, fault: p.faultOf(method)})
 	in.SetTrailer(out.Trailer())
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -79,4 +80,38 @@ func chain(t *testing.T) (*health.Server, healthpb.HealthClient, *socketproxy.Pr
 	}
 	t.Cleanup(func() { conn.Close() })
 	return service, healthpb.NewHealthClient(conn), proxy
+}
+
+func TestFaultsOfAMethod(t *testing.T) {
+	_, client, proxy := chain(t)
+	const method = "/grpc.health.v1.Health/Watch"
+	proxy.Delay(method, 300*time.Millisecond)
+	began := time.Now()
+	watch, err := client.Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watch.Recv(); err != nil || time.Since(began) < 300*time.Millisecond {
+		t.Errorf("a delayed message came after %s: %v", time.Since(began), err)
+	}
+	proxy.Cut(method)
+	if _, err := watch.Recv(); err == nil {
+		t.Error("a call that was cut goes on")
+	}
+	if watch, err = client.Watch(t.Context(), &healthpb.HealthCheckRequest{}); err == nil {
+		_, err = watch.Recv()
+	}
+	if status.Code(err) != codes.Unavailable {
+		t.Errorf("a method that is cut gave %v, want Unavailable", err)
+	}
+	if _, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Errorf("another method gave %v", err)
+	}
+	proxy.Mend(method)
+	if watch, err = client.Watch(t.Context(), &healthpb.HealthCheckRequest{}); err == nil {
+		_, err = watch.Recv()
+	}
+	if err != nil {
+		t.Errorf("a mended method gave %v", err)
+	}
 }

@@ -1,0 +1,126 @@
+package socketproxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Cut ends the calls of a method that are in flight, and every further one,
+// until it is mended.
+func (p *Proxy) Cut(method string) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = true
+	for _, cancel := range f.calls {
+		cancel()
+	}
+}
+
+// Delay holds back each message that is answered to a method for so long; they
+// stay in order.
+func (p *Proxy) Delay(method string, d time.Duration) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delay = d
+}
+
+// Mend lets a method pass as it is.
+func (p *Proxy) Mend(method string) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut, f.delay = false, 0
+}
+
+// fault is what is wrong with a method.
+type fault struct {
+	mu    sync.Mutex
+	cut   bool
+	delay time.Duration
+	next  int
+	calls map[int]context.CancelFunc
+}
+
+func (p *Proxy) faultOf(method string) *fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f, ok := p.faults[method]
+	if !ok {
+		f = &fault{calls: map[int]context.CancelFunc{}}
+		p.faults[method] = f
+	}
+	return f
+}
+
+// begin takes note of a call that cancel ends, unless the method is cut.
+func (f *fault) begin(cancel context.CancelFunc) (done func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cut {
+		return nil, status.Error(codes.Unavailable, "cut by the proxy")
+	}
+	id := f.next
+	f.next++
+	f.calls[id] = cancel
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.calls, id)
+	}, nil
+}
+
+// held returns how long a message is to be held back.
+func (f *fault) held() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delay
+}
+
+// delayed is a stream whose messages are received some time after they came.
+type delayed struct {
+	stream
+	fault *fault
+
+	once sync.Once
+	came chan message
+}
+
+type message struct {
+	at  time.Time
+	msg raw
+	err error
+}
+
+// RecvMsg waits for the next message that came, and then until it is its time.
+func (d *delayed) RecvMsg(m any) error {
+	d.once.Do(func() {
+		d.came = make(chan message, maxDelayed)
+		go d.receive()
+	})
+	next := <-d.came
+	time.Sleep(time.Until(next.at))
+	*m.(*raw) = next.msg
+	return next.err
+}
+
+// maxDelayed is how many messages wait in the proxy; further ones wait in the
+// server.
+const maxDelayed = 1 << 14
+
+func (d *delayed) receive() {
+	for {
+		var next message
+		next.err = d.stream.RecvMsg(&next.msg)
+		next.at = time.Now().Add(d.fault.held())
+		d.came <- next
+		if next.err != nil {
+			return
+		}
+	}
+}
