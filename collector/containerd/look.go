@@ -20,7 +20,8 @@ type look struct {
 	source    *Source
 	namespace string
 	now       time.Time
-	ingests   map[digest.Digest]content.Status
+	ingests   ingests
+	before    ingests                // at the last look
 	held      map[digest.Digest]bool // blobs that some lease lists
 }
 
@@ -217,6 +218,9 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 	if st, open := k.ingests[d]; open && !l.goneBefore(st.UpdatedAt) {
 		l.wasOpen[d] = true
 		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
+		if was, open := k.before[d]; open && was.StartedAt.Equal(st.StartedAt) {
+			b.Ingest.Before = was.Offset
+		}
 		return b, nil
 	}
 	if _, known := l.infos[d]; known || k.held[d] || l.wasOpen[d] || l.gone {

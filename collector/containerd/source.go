@@ -46,6 +46,8 @@ type Source struct {
 	daemon daemon // that answered last
 	leases map[leaseKey]*lease
 
+	open map[string]ingests // as last seen, by namespace
+
 	sighted time.Time // by Watch, when it last looked at leases
 
 	mu      sync.Mutex
@@ -67,6 +69,9 @@ type daemon struct {
 
 type leaseKey struct{ namespace, id string }
 
+// ingests are open ones by the digest of their blob.
+type ingests map[digest.Digest]content.Status
+
 // New returns a source for the containerd at an address. It does not wait for
 // containerd to be there; the error is of a bad address.
 func New(config Config) (*Source, error) {
@@ -74,7 +79,7 @@ func New(config Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("containerd at %s: %w", config.Address, err)
 	}
-	return &Source{config: config, client: c, lost: time.Now(), leases: make(map[leaseKey]*lease), seen: make(map[leaseKey]*sighting)}, nil
+	return &Source{config: config, client: c, lost: time.Now(), leases: make(map[leaseKey]*lease), open: make(map[string]ingests), seen: make(map[leaseKey]*sighting)}, nil
 }
 
 // Close ends the connection.
@@ -156,10 +161,11 @@ func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observ
 	if err != nil || len(known) == 0 {
 		return err
 	}
-	look := look{ctx: ctx, source: s, namespace: ns, now: now, held: make(map[digest.Digest]bool)}
+	look := look{ctx: ctx, source: s, namespace: ns, now: now, before: s.open[ns], held: make(map[digest.Digest]bool)}
 	if look.ingests, err = s.ingests(ctx); err != nil {
 		return err
 	}
+	s.open[ns] = look.ingests
 	for _, l := range known {
 		for d := range l.content {
 			look.held[d] = true
@@ -226,16 +232,16 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 }
 
 // ingests are the open ingests of the namespace by the digest of their blob.
-func (s *Source) ingests(ctx context.Context) (map[digest.Digest]content.Status, error) {
+func (s *Source) ingests(ctx context.Context) (ingests, error) {
 	statuses, err := s.client.ContentStore().ListStatuses(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing ingests: %w", err)
 	}
-	ingests := make(map[digest.Digest]content.Status, len(statuses))
+	open := make(ingests, len(statuses))
 	for _, st := range statuses {
 		if _, d, ok := refDigest(st.Ref); ok {
-			ingests[d] = st
+			open[d] = st
 		}
 	}
-	return ingests, nil
+	return open, nil
 }

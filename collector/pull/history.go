@@ -34,6 +34,7 @@ type blob struct {
 	ours      bool      // this pull fetches it; else another one does, or it was there
 	sawOpen   bool      // this pull's ingest was seen
 	base      int64     // offset that an earlier, given-up pull had reached
+	guessed   bool      // base is: this pull had written before it was seen
 	offset    int64     // highest seen
 	opened    time.Time // of the ingest, not before the pull
 	moved     time.Time // when the first bytes were seen to have come
@@ -136,6 +137,9 @@ func (b *blob) learn(r Blob, created time.Time) {
 		// and is resumed: what it had is not fetched again.
 		if r.Ingest.Started.Before(created) {
 			b.base = r.Ingest.Offset
+			if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Before > 0 {
+				b.base = min(r.Ingest.Before, b.base)
+			}
 		}
 		b.offset, b.moved = b.base, time.Time{}
 	}

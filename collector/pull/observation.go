@@ -60,6 +60,7 @@ type Ingest struct {
 	Offset  int64     // By written; for containerd in steps of 1 MiB
 	Started time.Time // opened; survives a resume
 	Updated time.Time // last write
+	Before  int64     // By written when it was last seen before the pull; 0 if it was not
 }
 
 // Snapshot is a committed snapshot.

@@ -238,6 +238,25 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A pull that had written to the ingest it resumes before it was seen: what was
+// there is what was seen before, and the bytes are told as estimated.
+func TestResumeSeenLate(t *testing.T) {
+	s := newScene(3)
+	b := s.lease("b", "app", 10, 1)
+	b.open(0, 2, 800, 10.5)
+	d := b.Manifest.Layers[0].Digest
+	b.Blobs[d].Ingest.Before = 600
+	s.poll(10.6)
+	b.committed(0, 11, true)
+	p := s.poll(11.1).Active[0]
+	if p.Downloaded != 410 || p.Cached != 600 {
+		t.Errorf("downloaded %d, cached %d; want 410, 600", p.Downloaded, p.Cached)
+	}
+	if want := []Estimate{DownloadBytes, DownloadStart}; !slices.Equal(p.Layers[0].Estimated, want) {
+		t.Errorf("estimated %v, want %v", p.Layers[0].Estimated, want)
+	}
+}
+
 func TestCached(t *testing.T) {
 	s := newScene(3)
 	a := s.lease("a", "app", 10, 2)

@@ -124,8 +124,9 @@ func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 	l.Downloaded = b.downloaded()
 	l.Opened = h.openedAt(b)
 	l.Download = Span{Start: starts[b], End: b.committed}
-	if !b.sawOpen {
-		// Fetched too fast to be seen, or shared by another namespace.
+	if !b.sawOpen || b.guessed {
+		// Fetched too fast to be seen, or shared by another namespace, or
+		// resumed before it was seen.
 		l.Estimated = addEstimate(l.Estimated, DownloadBytes)
 	}
 	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0) {
