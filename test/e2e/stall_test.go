@@ -213,6 +213,31 @@ func TestResumeOfALeftoverIngest(t *testing.T) {
 	n.checkSuccess(span, img, pull, served)
 }
 
+// The same without events, so that it is first seen when it has gone on: what was
+// there is known from before, and the layer says that this is inferred.
+func TestResumeSeenLate(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.proxy.Cut(subscribe)
+	img := n.push("resumes-late:1", 28<<20)
+	n.registry.SetFaults(img.Layers[0].Digest, registry.StallAt(5<<20))
+	n.interruptStalled(img)
+	n.daemon.Restart()
+	process := n.watch("--idle-interval=1s")
+	time.Sleep(1500 * time.Millisecond)
+	n.registry.SetRate(8_000_000)
+	n.registry.SetFaults(img.Layers[0].Digest)
+	before := n.registry.Served(img.Blobs()...)
+	pull := n.pull(img)
+	span := n.onlySpan(img, process)
+	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...)-before)
+	for _, layer := range n.receiver.Children(span) {
+		if layer.Name == "layer" {
+			n.checkEstimated(layer, "download.bytes")
+		}
+	}
+}
+
 // interruptStalled begins a pull of an image that stalls, and kills containerd
 // once its bytes are there.
 func (n *node) interruptStalled(img *registry.Image) {
