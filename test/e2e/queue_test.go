@@ -66,14 +66,14 @@ func TestQueuedBehindADeadPull(t *testing.T) {
 	}
 	process := n.watch("--stall-threshold=3s")
 	pulls := n.pullBehind(front, behind, func() {
-		n.wait("both pulls to be stalled", func() bool { return n.stalled() == 2 })
+		n.wait("both pulls to be stalled", func() bool { return n.stalledNow() == 2 })
 		for _, l := range front.Layers {
 			n.registry.SetFaults(l.Digest)
 		}
 	})
 	process.Stop()
 	n.checkBehind(front, behind, pulls)
-	if stalled := n.stalled(); stalled != 0 {
+	if stalled := n.stalledNow(); stalled != 0 {
 		t.Errorf("%g pulls are told as stalled in the end", stalled)
 	}
 }
@@ -101,9 +101,9 @@ func (n *node) pullBehind(front, behind *registry.Image, meanwhile func()) [2]cr
 	return pulls
 }
 
-// stalled is how many pulls are stalled now, also those whose registry is not
+// stalledNow is how many pulls are stalled now, also those whose registry is not
 // known since their manifest has not come.
-func (n *node) stalled() (count float64) {
+func (n *node) stalledNow() (count float64) {
 	last := map[any]float64{}
 	for _, p := range n.receiver.Points("pulltrace.pull.stalled") {
 		last[p.Attributes["pulltrace.registry"]] = p.Value

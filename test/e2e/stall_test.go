@@ -35,7 +35,7 @@ func TestStalledThenGoesOn(t *testing.T) {
 	n.checkTree(span, img.Layers, img)
 
 	last := n.lastServedBefore(img, 3<<20)
-	from, to := n.stalled()
+	from, to := n.stalledSpell()
 	if d := from.Sub(last); d < 3*time.Second || d > 5*time.Second {
 		t.Errorf("stalled from %s after the last byte on, want 3 s and a poll", d)
 	}
@@ -59,8 +59,8 @@ func (n *node) lastServedBefore(img *registry.Image, offset int64) time.Time {
 	return time.Time{}
 }
 
-// stalled is when pulltrace.pull.stalled was first and last told as 1.
-func (n *node) stalled() (from, to time.Time) {
+// stalledSpell is when pulltrace.pull.stalled was first and last told as 1.
+func (n *node) stalledSpell() (from, to time.Time) {
 	n.Helper()
 	for _, p := range n.stalledPoints() {
 		if p.Value == 0 {
@@ -147,7 +147,7 @@ func TestSlowFirstByte(t *testing.T) {
 	span := n.onlySpan(img, process)
 	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...))
 	n.checkTree(span, img.Layers, img)
-	n.stalled()
+	n.stalledSpell()
 }
 
 // One layer stands still while others move: the pull is not stalled.
