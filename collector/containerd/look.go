@@ -9,7 +9,6 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
@@ -104,8 +103,9 @@ func (k *look) readManifest(l *lease) error {
 	if l.manifest == nil {
 		d := l.root
 		if l.index != nil {
-			if d = k.chosen(l); d == "" {
-				return nil
+			var err error
+			if d, err = k.chosen(l); err != nil || d == "" {
+				return err
 			}
 		}
 		doc, ok, err := k.document(l, d)
@@ -137,21 +137,6 @@ func (k *look) readManifest(l *lease) error {
 	withChains.ChainIDs = ids
 	l.manifest = &withChains
 	return nil
-}
-
-// chosen is the manifest of the index that this pull brings: the one that the
-// lease lists. A lease that was seen too late to list it has the manifest of
-// this node's platform.
-func (k *look) chosen(l *lease) digest.Digest {
-	for _, m := range l.index.Manifests {
-		if _, opening := l.ingests[m.Digest]; (opening || l.content[m.Digest]) && !l.unusable[m.Digest] && !isAttestation(m) {
-			return m.Digest
-		}
-	}
-	if l.gone {
-		return nodeManifest(l.index.Manifests)
-	}
-	return ""
 }
 
 // document reads an index or manifest. It is not ok until it is there, nor if
@@ -279,10 +264,4 @@ func (k *look) committed(snapshotter string, id digest.Digest) (time.Time, error
 		return time.Time{}, fmt.Errorf("asking for snapshot %s: %w", id, err)
 	}
 	return time.Time{}, nil
-}
-
-// isAttestation tells the manifests in an index that are not images but say
-// something about one.
-func isAttestation(d ocispec.Descriptor) bool {
-	return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
 }

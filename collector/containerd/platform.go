@@ -6,6 +6,97 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
+// chosen is the manifest of the index that this pull brings, empty as long as
+// that is open. Some clients fetch the manifests and configs of all platforms
+// (cmd/ctr/commands/images/pull.go:145 @v2.4.2): the layers and snapshots that
+// the lease lists then tell. A lease that was seen too late to list any has the
+// manifest of this node's platform.
+func (k *look) chosen(l *lease) (digest.Digest, error) {
+	best, most := digest.Digest(""), 0
+	listed := l.listedManifests()
+	for _, m := range listed {
+		doc, ok, err := k.document(l, m)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			continue
+		}
+		brought, err := k.brought(l, doc)
+		if err != nil {
+			return "", err
+		}
+		if brought == 0 && len(listed) == 1 && doc.Config != nil && l.lists(doc.Config.Digest) {
+			brought = 1
+		}
+		if brought > most {
+			best, most = m, brought
+		}
+	}
+	if best == "" && l.gone {
+		if len(listed) == 1 {
+			return listed[0], nil
+		}
+		return nodeManifest(l.index.Manifests), nil
+	}
+	return best, nil
+}
+
+// brought is how many layers of a manifest the lease lists, as blobs or as
+// snapshots.
+func (k *look) brought(l *lease, doc document) (n int, err error) {
+	for _, layer := range doc.Layers {
+		if l.lists(layer.Digest) {
+			n++
+		}
+	}
+	if n > 0 || doc.Config == nil || len(l.chains) == 0 {
+		return n, nil
+	}
+	config, ok, err := k.small(l, doc.Config.Digest)
+	if err != nil || !ok {
+		return 0, err
+	}
+	ids, err := parseChainIDs(config, len(doc.Layers))
+	if err != nil {
+		return 0, nil //nolint:nilerr // a config that is none: nothing of it is unpacked
+	}
+	for _, id := range ids {
+		if l.chains[id] {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// listedManifests are the images of the index that the lease lists, that of this
+// node's platform first.
+func (l *lease) listedManifests() []digest.Digest {
+	var listed []digest.Digest
+	node := nodeManifest(l.index.Manifests)
+	if node != "" && l.lists(node) && !l.unusable[node] {
+		listed = append(listed, node)
+	}
+	for _, m := range l.index.Manifests {
+		if m.Digest != node && l.lists(m.Digest) && !l.unusable[m.Digest] && !isAttestation(m) {
+			listed = append(listed, m.Digest)
+		}
+	}
+	return listed
+}
+
+// lists tells whether the lease lists a blob or its ingest.
+func (l *lease) lists(d digest.Digest) bool {
+	_, opening := l.ingests[d]
+	return opening || l.content[d]
+}
+
+// isAttestation tells the manifests in an index that are not images but say
+// something about one.
+func isAttestation(d ocispec.Descriptor) bool {
+	return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
+}
+
 // nodeManifest is the manifest of an index that containerd picks on this node,
 // empty if there is none.
 func nodeManifest(manifests []ocispec.Descriptor) digest.Digest {
