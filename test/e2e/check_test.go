@@ -36,10 +36,16 @@ func (n *node) checkAttribute(span otlp.Span, key string, want any) {
 // is the call's.
 func (n *node) checkSuccess(span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
 	n.Helper()
+	n.checkSuccessIn("k8s.io", span, img, pull, served)
+}
+
+// checkSuccessIn is checkSuccess for a pull in a namespace of containerd.
+func (n *node) checkSuccessIn(namespace string, span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
+	n.Helper()
 	n.record(span, pull, served)
 	n.checkClock(span, pull)
 	n.checkAttribute(span, "container.image.name", img.Name())
-	n.checkAttribute(span, "pulltrace.containerd.namespace", "k8s.io")
+	n.checkAttribute(span, "pulltrace.containerd.namespace", namespace)
 	n.checkAttribute(span, "pulltrace.pull.outcome", "success")
 	n.checkAttribute(span, "error.type", nil)
 	n.checkAttribute(span, "pulltrace.pull.total_known", true)
