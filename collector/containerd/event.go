@@ -129,9 +129,11 @@ func (s *Source) remember(r record) {
 }
 
 // unclaimedRoot is the root of a lease that was seen, but went before it listed
-// one: that of the only image record that was written meanwhile and is not of
-// another lease. Such is a pull of an image that was there.
-func (s *Source) unclaimedRoot(ns string, created, gone time.Time) digest.Digest {
+// anything: that of the only image record that was written after the lease was last
+// asked for its resources and is not of another lease. Such is a pull of an image
+// that was there. A record that is older is not the lease's, for it would have
+// listed its root by then: a tag, beside a pull that the registry refused.
+func (s *Source) unclaimedRoot(ns string, gone *lease) digest.Digest {
 	claimed := make(map[digest.Digest]bool)
 	rootless := 0
 	for key, l := range s.leases {
@@ -147,7 +149,7 @@ func (s *Source) unclaimedRoot(ns string, created, gone time.Time) digest.Digest
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.records {
-		if r.namespace != ns || claimed[r.root] || r.time.Before(created) || r.time.After(gone) {
+		if r.namespace != ns || claimed[r.root] || r.time.Before(gone.askedAt) || r.time.After(gone.goneAt) {
 			continue
 		}
 		if root != "" && root != r.root {

@@ -17,6 +17,7 @@ type lease struct {
 	created time.Time
 	gone    bool
 	goneAt  time.Time // first seen without it
+	askedAt time.Time // when its resources were last asked for
 	lost    bool      // containerd itself ended then
 
 	// leftover tells that nobody is behind the lease: it is of an earlier run

@@ -64,8 +64,8 @@ func (k *look) readRoot(l *lease) error {
 		}
 		l.findRoot()
 	}
-	if l.root == "" && l.gone {
-		l.root = k.source.unclaimedRoot(k.namespace, l.created, l.goneAt)
+	if l.root == "" && l.gone && len(l.content) == 0 {
+		l.root = k.source.unclaimedRoot(k.namespace, l)
 	}
 	if l.root == "" {
 		return nil

@@ -13,6 +13,7 @@ import (
 // takes; what its lease held is told by no event and not stored.
 type sighting struct {
 	lease     leases.Lease
+	askedAt   time.Time
 	resources []leases.Resource
 }
 
@@ -35,11 +36,12 @@ func (s *Source) sight(ctx context.Context, ns string) {
 		return
 	}
 	for _, l := range list {
+		askedAt := time.Now()
 		resources, err := s.client.LeasesService().ListResources(ctx, l)
 		if err != nil {
 			continue
 		}
-		s.note(leaseKey{ns, l.ID}, &sighting{l, resources})
+		s.note(leaseKey{ns, l.ID}, &sighting{l, askedAt, resources})
 	}
 	s.sighted = time.Now()
 }
@@ -62,6 +64,8 @@ func (s *Source) meet(ns string) {
 			continue
 		}
 		delete(s.seen, key)
-		s.lease(ns, seen.lease).hold(seen.resources)
+		l := s.lease(ns, seen.lease)
+		l.hold(seen.resources)
+		l.askedAt = seen.askedAt
 	}
 }

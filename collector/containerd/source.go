@@ -207,6 +207,7 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 			continue // left behind by a containerd that has ended
 		}
 		listed[item.ID] = true
+		askedAt := time.Now()
 		resources, err := s.client.LeasesService().ListResources(ctx, item)
 		switch {
 		case errdefs.IsNotFound(err):
@@ -216,6 +217,7 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 			return nil, fmt.Errorf("listing resources of lease %s: %w", item.ID, err)
 		}
 		l.hold(resources)
+		l.askedAt = askedAt
 		known = append(known, l)
 	}
 	for key, l := range s.leases {
