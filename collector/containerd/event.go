@@ -132,8 +132,12 @@ func (s *Source) remember(r record) {
 // anything: that of the only image record that was written after the lease was last
 // asked for its resources and is not of another lease. Such is a pull of an image
 // that was there. A record that is older is not the lease's, for it would have
-// listed its root by then: a tag, beside a pull that the registry refused.
+// listed its root by then: a tag, beside a pull that the registry refused. A lease
+// that went before it was asked at all may be that of the tag.
 func (s *Source) unclaimedRoot(ns string, gone *lease) digest.Digest {
+	if gone.askedAt.IsZero() {
+		return ""
+	}
 	claimed := make(map[digest.Digest]bool)
 	rootless := 0
 	for key, l := range s.leases {
