@@ -32,8 +32,11 @@ type lease struct {
 	chains      map[digest.Digest]bool
 	snapshotter string
 
+	authored bool // somebody makes content under it
+
 	root     digest.Digest
 	rootedAt time.Time // when the root was found
+	told     bool      // as a pull of this root
 	fetched  bool      // its root is known to come from a registry
 	image    pull.Image
 	index    *document
@@ -73,6 +76,7 @@ func (l *lease) hold(resources []leases.Resource) {
 				l.ingests[d] = kind
 				l.wasOpen[d] = true
 			}
+			l.authored = l.authored || !strings.Contains(r.ID, ":") // who pulls knows the digest
 		case "snapshots":
 			l.snapshotter = snapshotter
 			if id, ok := parseDigest(r.ID); ok { // an active one has a key
@@ -123,9 +127,11 @@ func (l *lease) goneBefore(at time.Time) bool { return l.gone && at.After(l.gone
 // findRoot finds the index or manifest that the name resolved to: the one blob
 // that refers to others and that none refers to. Labels come a moment after the
 // blob, so a blob that nothing is known of may still be the root, as long as
-// the lease is there.
+// the lease is there. Until the pull is told the root may turn out to be a part of
+// something larger: an import may hold what had been pulled, and writes its index
+// last.
 func (l *lease) findRoot() {
-	if l.root != "" {
+	if l.told {
 		return
 	}
 	referred := make(map[digest.Digest]bool)
@@ -135,7 +141,7 @@ func (l *lease) findRoot() {
 		}
 	}
 	var roots []digest.Digest
-	unknown := false
+	unknown, fetched := false, false
 	for d := range l.content {
 		switch {
 		case referred[d]:
@@ -148,11 +154,25 @@ func (l *lease) findRoot() {
 	for d, kind := range l.ingests {
 		if (kind == "index" || kind == "manifest") && !referred[d] {
 			roots = append(roots, d)
-			l.fetched = true
+			// A pull begins with its root. Who makes an image, by an import or a
+			// build, writes the parts first.
+			fetched = len(l.content) == 0
 		}
 	}
-	if len(roots) == 1 && (!unknown || l.gone) {
-		l.root = roots[0]
+	switch {
+	case len(roots) > 1:
+		l.takeRoot("")
+	case len(roots) == 1 && (!unknown || l.gone):
+		l.takeRoot(roots[0])
+	}
+	l.fetched = l.fetched || fetched
+}
+
+// takeRoot makes a blob the root, and forgets what was known of another one.
+func (l *lease) takeRoot(root digest.Digest) {
+	if root != l.root {
+		l.root, l.rootedAt, l.fetched = root, time.Time{}, false
+		l.image, l.index, l.manifest = pull.Image{}, nil, nil
 	}
 }
 
@@ -168,7 +188,7 @@ const nameTime = time.Second
 // name or no hope of one.
 func (l *lease) isPull(now time.Time) bool {
 	named := l.image.Name != "" || l.gone || now.Sub(l.rootedAt) > nameTime
-	return l.root != "" && l.fetched && named
+	return l.root != "" && l.fetched && !l.authored && named
 }
 
 func (l *lease) waitedForRecord(now time.Time) bool {

@@ -12,6 +12,7 @@ import (
 
 func TestFindRoot(t *testing.T) {
 	index, manifest, config, layer := digest.FromString("index"), digest.FromString("manifest"), digest.FromString("config"), digest.FromString("layer")
+	own := digest.FromString("own")
 	refers := func(to ...digest.Digest) content.Info {
 		info := content.Info{Labels: map[string]string{}}
 		for i, d := range to {
@@ -43,6 +44,15 @@ func TestFindRoot(t *testing.T) {
 			infos:     map[digest.Digest]content.Info{manifest: refers(config, layer)},
 			want:      manifest,
 		},
+		"an import of what had been pulled": {
+			resources: []leases.Resource{blob(index), blob(manifest), blob(own)},
+			infos:     map[digest.Digest]content.Info{index: refers(manifest), manifest: refers(config), own: refers(index)},
+			want:      own,
+		},
+		"an image made of what had been pulled": {
+			resources: []leases.Resource{blob(index), blob(own)},
+			infos:     map[digest.Digest]content.Info{index: refers(manifest), own: refers(config)},
+		},
 		"a lone blob": {resources: []leases.Resource{blob(layer)}, gone: true},
 		"an import's": {resources: []leases.Resource{ingest("tar-layer.tar"), ingest("layer-" + layer.String())}},
 		"when it is over, what has no labels is none": {
@@ -61,5 +71,27 @@ func TestFindRoot(t *testing.T) {
 				t.Errorf("root %q, want %q", l.root, test.want)
 			}
 		})
+	}
+}
+
+// A pull begins with the ingest of its root, and knows the digest of all that it
+// writes.
+func TestIsPull(t *testing.T) {
+	root, part := digest.FromString("root"), digest.FromString("part")
+	for name, test := range map[string]struct {
+		listed []leases.Resource
+		want   bool
+	}{
+		"the root's ingest alone":        {listed: []leases.Resource{{Type: "ingests", ID: "manifest-" + root.String()}}, want: true},
+		"the root's ingest after a part": {listed: []leases.Resource{{Type: "ingests", ID: "manifest-" + root.String()}, {Type: "content", ID: part.String()}}},
+		"an ingest without a digest":     {listed: []leases.Resource{{Type: "ingests", ID: "manifest-" + root.String()}, {Type: "ingests", ID: "tar-layer.tar"}}},
+	} {
+		l := newLease(leases.Lease{ID: "a", CreatedAt: time.Now()})
+		l.hold(test.listed)
+		l.gone = true
+		l.findRoot()
+		if got := l.isPull(time.Now()); got != test.want {
+			t.Errorf("%s: is a pull: %v, want %v", name, got, test.want)
+		}
 	}
 }

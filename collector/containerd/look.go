@@ -49,14 +49,17 @@ func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
 		}
 	}
 	if l.gone {
-		r.Records, err = k.source.stored(k.ctx, k.namespace, l.root, l.created)
+		if r.Records, err = k.source.stored(k.ctx, k.namespace, l.root, l.created); err != nil {
+			return r, false, err
+		}
 	}
-	return r, true, err
+	l.told = true
+	return r, true, nil
 }
 
 // readRoot learns the root of a lease and the name of the image.
 func (k *look) readRoot(l *lease) error {
-	if l.root == "" {
+	if !l.told {
 		for d := range l.content {
 			if _, err := k.info(l, d, len(children(l.infos[d].Labels)) == 0); err != nil {
 				return err
@@ -88,7 +91,12 @@ func (k *look) readName(l *lease) error {
 	if err != nil || info.Digest == "" {
 		return err
 	}
-	l.fetched = l.fetched || fromRegistry(info.Labels)
+	switch {
+	case fromRegistry(info.Labels):
+		l.fetched = true
+	case l.gone, k.now.Sub(info.CreatedAt) > nameTime:
+		l.fetched = false // written by hand, under a name that pulls use
+	}
 	if info.CreatedAt.Before(l.created) && l.snapshotter == "" {
 		return nil
 	}
