@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/pulltrace/pulltrace/test/internal/gobuild"
@@ -14,24 +15,23 @@ import (
 
 const (
 	thisPackage = "github.com/pulltrace/pulltrace/test/containerd"
-	module      = "github.com/containerd/containerd/v2"
 
-	// pinned is the folder whose go.mod says which containerd it is.
-	pinned = "v2.4"
+	// Newest is the minor version that is taken where none is asked for.
+	Newest = "2.4"
 )
 
-// Build returns the folder that holds containerd, its shim and ctr, and builds
-// them first where that has not been done. Several processes may call it at
-// once: one builds, the others wait.
-func Build(ctx context.Context) (string, error) {
+// Build returns the folder that holds containerd, its shim and ctr of a minor
+// version, and builds them first where that has not been done. Several processes
+// may call it at once: one builds, the others wait.
+func Build(ctx context.Context, minor string) (string, error) {
 	here, err := gobuild.Dir(ctx, thisPackage)
 	if err != nil {
 		return "", fmt.Errorf("finding the pinned containerd: %w", err)
 	}
-	src := filepath.Join(here, pinned)
+	src, module := filepath.Join(here, "v"+minor), moduleOf(minor)
 	version, err := gobuild.Version(ctx, src, module)
 	if err != nil {
-		return "", fmt.Errorf("reading containerd's pinned version: %w", err)
+		return "", fmt.Errorf("reading the pinned version of containerd %s: %w", minor, err)
 	}
 	bin, err := cacheDir(src, version)
 	if err != nil {
@@ -58,6 +58,15 @@ func Build(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("building containerd %s: %w", version, err)
 	}
 	return bin, os.Rename(unfinished, bin)
+}
+
+// moduleOf is the path of containerd's own module.
+func moduleOf(minor string) string {
+	const module = "github.com/containerd/containerd"
+	if strings.HasPrefix(minor, "1.") {
+		return module
+	}
+	return module + "/v2"
 }
 
 // cacheDir names the folder for what is built of src with this Go.

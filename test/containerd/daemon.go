@@ -2,8 +2,9 @@ package containerd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"os"
 	"os/exec"
@@ -28,6 +29,8 @@ type Daemon struct {
 	Socket string
 	// Snapshotter is the one that CRI pulls unpack with.
 	Snapshotter string
+	// Version is its minor version, like 2.4.
+	Version string
 
 	t       testing.TB
 	options Options
@@ -40,6 +43,8 @@ type Daemon struct {
 
 // Options are what a test wants different from the daemon's defaults.
 type Options struct {
+	// Version is one of the minor versions that are pinned; Newest when empty.
+	Version string
 	// Images are lines of TOML for the images section of the CRI plugin.
 	Images string
 	// Extra are sections of TOML that the configuration ends with.
@@ -57,7 +62,8 @@ func Start(t testing.TB) *Daemon {
 func StartWith(t testing.TB, options Options) *Daemon {
 	t.Helper()
 	Require(t)
-	bin, err := Build(t.Context())
+	version := cmp.Or(options.Version, Newest)
+	bin, err := Build(t.Context(), version)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +72,10 @@ func StartWith(t testing.TB, options Options) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, options: options, bin: bin, dir: dir, Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: snapshotterFor(dir)}
+	d := &Daemon{
+		Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: snapshotterFor(dir), Version: version,
+		t: t, options: options, bin: bin, dir: dir,
+	}
 	t.Cleanup(d.cleanUp)
 	if d.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		t.Fatal(err)
@@ -78,10 +87,19 @@ func StartWith(t testing.TB, options Options) *Daemon {
 	return d
 }
 
-//go:embed config.toml
-var configText string
+//go:embed config-v*.toml
+var configTexts embed.FS
 
-var configTemplate = template.Must(template.New("config.toml").Parse(configText))
+var configTemplates = template.Must(template.ParseFS(configTexts, "*.toml"))
+
+// configName is the template of the version of containerd's configuration that
+// a minor version reads as its own. From 2.0 the CRI plugin is several.
+func configName(minor string) string {
+	if strings.HasPrefix(minor, "1.") {
+		return "config-v2.toml"
+	}
+	return "config-v3.toml"
+}
 
 func (d *Daemon) configure() error {
 	values := map[string]string{
@@ -102,7 +120,7 @@ func (d *Daemon) configure() error {
 		}
 	}
 	var config bytes.Buffer
-	if err := configTemplate.Execute(&config, values); err != nil {
+	if err := configTemplates.ExecuteTemplate(&config, configName(d.Version), values); err != nil {
 		return err
 	}
 	return os.WriteFile(d.configPath(), config.Bytes(), 0o644)

@@ -8,9 +8,9 @@
 //		daemon.Restart()
 //	}
 //
-// The version is pinned by the module in v2.4; another version is another
-// folder beside it. The programs are built once from their Go modules and kept
-// in the user's cache folder.
+// Each minor version is pinned by the module in the folder of its name, and
+// chosen by Options.Version. The programs are built once from their Go modules
+// and kept in the user's cache folder.
 //
 // Each daemon has root, state, sockets and CNI folders of its own and listens
 // on nothing else, so that any number of them run at once and beside one of

@@ -1,5 +1,5 @@
-// The containerd that the suites run against, pinned here and nowhere else.
-// A further version is a folder of its own beside this one.
+// The newest containerd 2.4, which the suites run against unless they ask for
+// another one. Each minor version is pinned in a folder of its own, and only there.
 module github.com/pulltrace/pulltrace/test/containerd/v2.4
 
 go 1.26.6
