@@ -9,18 +9,18 @@ import (
 
 // Two images at once: two spans, each with its own bytes, and no byte counted
 // twice.
-func TestTwoImagesAtOnce(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
+func TestTwoImagesAtOnce(t *testing.T) { onEachVersion(t, twoImagesAtOnce) }
+
+func twoImagesAtOnce(n *node) {
 	n.pullAtOnce(
 		n.push("one:1", 3<<20, 2<<20),
 		n.push("two:1", 4<<20, 1<<20))
 }
 
 // The same with two images that share layers, one of them larger.
-func TestTwoImagesThatShareLayers(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
+func TestTwoImagesThatShareLayers(t *testing.T) { onEachVersion(t, twoImagesThatShareLayers) }
+
+func twoImagesThatShareLayers(n *node) {
 	shared := n.layers(2<<20, 1<<20)
 	n.pullAtOnce(
 		n.pushLayers("small:1", append(shared[:2:2], n.layers(1<<20)...)),

@@ -12,17 +12,17 @@ import (
 
 // A pull that the registry cuts in the middle: status Error, outcome failure,
 // never progress 1. The retry is a second span.
-func TestPullCutInTheMiddle(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
+func TestPullCutInTheMiddle(t *testing.T) { onEachVersion(t, pullCutInTheMiddle) }
+
+func pullCutInTheMiddle(n *node) {
 	img := n.push("cut:1", 1<<20, 8<<20)
 	n.registry.SetRate(3_000_000)
 	n.registry.SetFaults(img.Layers[1].Digest, registry.CutAt(5<<20))
 	process := n.watch()
 
-	failed := n.cri.Pull(t.Context(), img.Ref())
+	failed := n.cri.Pull(n.Context(), img.Ref())
 	if failed.Err == nil {
-		t.Fatal("the pull of a cut layer went well")
+		n.Fatal("the pull of a cut layer went well")
 	}
 	served := n.registry.Served(img.Blobs()...)
 	span := n.waitSpans(img, 1)[0]
@@ -30,25 +30,25 @@ func TestPullCutInTheMiddle(t *testing.T) {
 	n.checkClock(span, failed)
 	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
 	if kind, _ := span.Attributes["error.type"].(string); kind == "" {
-		t.Error("the failed span has no error.type")
+		n.Error("the failed span has no error.type")
 	}
 	if span.Status != tracepb.Status_STATUS_CODE_ERROR {
-		t.Errorf("the failed span has status %s", span.Status)
+		n.Errorf("the failed span has status %s", span.Status)
 	}
 	// The last poll may have missed what came after it, never what was not served.
 	told, _ := span.Attributes["pulltrace.pull.bytes.downloaded"].(int64)
 	if told <= 1<<20 || told > served {
-		t.Errorf("the failed pull fetched %d bytes, the registry served %d", told, served)
+		n.Errorf("the failed pull fetched %d bytes, the registry served %d", told, served)
 	}
 
 	time.Sleep(time.Second) // for the last sample of the series
 	progress := n.points("pulltrace.image.progress", img)
 	if len(progress) == 0 {
-		t.Error("no progress was told")
+		n.Error("no progress was told")
 	}
 	for _, p := range progress {
 		if p.Value >= 1 {
-			t.Errorf("the failed pull is told with progress %g", p.Value)
+			n.Errorf("the failed pull is told with progress %g", p.Value)
 		}
 	}
 
@@ -58,21 +58,21 @@ func TestPullCutInTheMiddle(t *testing.T) {
 		outcomes[p.Attributes["pulltrace.pull.outcome"]] += p.Count
 	}
 	if outcomes["failure"] != 1 || outcomes["success"] != 1 || len(outcomes) != 2 {
-		t.Errorf("pulltrace.pull.duration counts %v, want one failure and one success", outcomes)
+		n.Errorf("pulltrace.pull.duration counts %v, want one failure and one success", outcomes)
 	}
 }
 
 // A retry at once, before containerd has thrown away what the failed pull had
 // fetched, goes on from there: that much was on the node already.
-func TestRetryThatResumes(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
+func TestRetryThatResumes(t *testing.T) { onEachVersion(t, retryThatResumes) }
+
+func retryThatResumes(n *node) {
 	img := n.push("resumed:1", 1<<20, 8<<20)
 	n.registry.SetRate(3_000_000)
 	n.registry.SetFaults(img.Layers[1].Digest, registry.CutAt(5<<20))
 	process := n.watch()
-	if failed := n.cri.Pull(t.Context(), img.Ref()); failed.Err == nil {
-		t.Fatal("the pull of a cut layer went well")
+	if failed := n.cri.Pull(n.Context(), img.Ref()); failed.Err == nil {
+		n.Fatal("the pull of a cut layer went well")
 	}
 	n.retry(img, process)
 }

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ func newNode(t *testing.T) *node {
 // newNodeWith is newNode with options for its containerd.
 func newNodeWith(t *testing.T, options containerd.Options) *node {
 	t.Helper()
+	options.Version = cmp.Or(options.Version, os.Getenv(versionVariable))
 	n := &node{T: t, daemon: containerd.StartWith(t, options)}
 	var err error
 	if n.registry, err = registry.Start(); err != nil {

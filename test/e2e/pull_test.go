@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,16 +15,12 @@ import (
 // call's own start and end, each layer with the manifest's digest and size,
 // and the bytes the registry served. During it the gauges move.
 func TestPullOfFourLayers(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
-	n.pullFourLayers()
+	onEachVersion(t, func(n *node) { n.pullFourLayers() })
 }
 
 // The same, polling every 5 s: the same span, the same times.
 func TestPullOfFourLayersPolledRarely(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
-	n.pullFourLayers("--poll-interval=5s", "--idle-interval=10s")
+	onEachVersion(t, func(n *node) { n.pullFourLayers("--poll-interval=5s", "--idle-interval=10s") })
 }
 
 func (n *node) pullFourLayers(flags ...string) {
@@ -41,6 +38,9 @@ func (n *node) pullFourLayers(flags ...string) {
 	n.logDownloads(span)
 	n.checkGauges(img, pull.End.Sub(pull.Start), len(flags) == 0)
 	n.checkDuration(pull.End.Sub(pull.Start))
+	if version, _ := span.Resource["container.runtime.version"].(string); !strings.HasPrefix(version, n.daemon.Version+".") {
+		n.Errorf("the runtime is told as version %q, it is a %s", version, n.daemon.Version)
+	}
 	if told := n.total("pulltrace.download.io"); told != float64(served) {
 		n.Errorf("pulltrace.download.io is %.0f, the registry served %d", told, served)
 	}
@@ -129,9 +129,9 @@ func (n *node) logDownloads(span otlp.Span) {
 // Twenty small images one after another, each pulled in well under a second,
 // while the poll without a pull is every 10 s: twenty spans, each with its own
 // name and layers.
-func TestTwentySmallImages(t *testing.T) {
-	t.Parallel()
-	n := newNode(t)
+func TestTwentySmallImages(t *testing.T) { onEachVersion(t, twentySmallImages) }
+
+func twentySmallImages(n *node) {
 	images := make([]*registry.Image, 20)
 	for i := range images {
 		images[i] = n.push(fmt.Sprintf("small-%02d:1", i), 30_000, 20_000+int64(i))

@@ -11,8 +11,7 @@ import (
 // exactly one span, with the true start. A pull that ended before is not told
 // again.
 func TestStopAndStartInTheMiddleOfAPull(t *testing.T) {
-	t.Parallel()
-	newNode(t).endInTheMiddleOfAPull((*pulltrace.Process).Stop)
+	onEachVersion(t, func(n *node) { n.endInTheMiddleOfAPull((*pulltrace.Process).Stop) })
 }
 
 // The same with a crash instead of SIGTERM.

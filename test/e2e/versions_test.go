@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/pulltrace/pulltrace/test/containerd"
+)
+
+// versionVariable names the one version of containerd that every test is to run
+// on, like 2.1.
+const versionVariable = "PULLTRACE_TEST_CONTAINERD"
+
+// coreVersions are those that the core set runs on: the two that tell less and
+// are still run widely (no event when a blob is committed, no ingest before its
+// fetch), and the newest. A version that is asked for stands in for all.
+var coreVersions = func() []string {
+	if only := os.Getenv(versionVariable); only != "" {
+		return []string{only}
+	}
+	return []string{"1.7", "2.0", containerd.Newest}
+}()
+
+// onEachVersion runs a test of the core set on a node of each version.
+func onEachVersion(t *testing.T, test func(*node)) {
+	t.Helper()
+	containerd.Require(t)
+	if err := buildVersions(); err != nil {
+		t.Fatal(err)
+	}
+	t.Parallel() // from here: no test's clock suffers from a build
+	for _, version := range coreVersions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			test(newNodeWith(t, containerd.Options{Version: version}))
+		})
+	}
+}
+
+var buildVersions = sync.OnceValue(func() error {
+	for _, version := range coreVersions {
+		if _, err := containerd.Build(context.Background(), version); err != nil {
+			return err
+		}
+	}
+	return nil
+})
