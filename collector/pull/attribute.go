@@ -117,7 +117,9 @@ func (h *history) transfers(ended time.Time) []*transfer {
 }
 
 // openedAt is when the blob's ingest was opened. Where no poll saw it, it is
-// taken that layers are opened as soon as the config has come.
+// taken that layers are opened as soon as the config has come, but not before a
+// poll that did not find it: up to containerd 2.0 a layer that waits for a slot
+// has no ingest.
 func (h *history) openedAt(b *blob) time.Time {
 	if !b.opened.IsZero() {
 		return b.opened
@@ -126,6 +128,7 @@ func (h *history) openedAt(b *blob) time.Time {
 	if config := h.blobs[h.manifest.Config.Digest]; config != nil && config != b {
 		opened = later(opened, config.committed)
 	}
+	opened = later(opened, b.missing)
 	if !b.committed.IsZero() {
 		opened = earlier(opened, b.committed)
 	}

@@ -36,6 +36,7 @@ type blob struct {
 	base      int64     // offset that an earlier, given-up pull had reached
 	guessed   bool      // base is: this pull had written before it was seen
 	offset    int64     // highest seen
+	missing   time.Time // last reading that had neither its ingest nor the blob
 	opened    time.Time // of the ingest, not before the pull
 	moved     time.Time // when the first bytes were seen to have come
 	updated   time.Time // when the last ones had
@@ -73,6 +74,9 @@ func (h *history) learn(r Reading, at time.Time) {
 	h.root.learn(r.Root, h.created)
 	for d, b := range h.blobs {
 		b.learn(r.Blobs[d], h.created)
+		if read, ok := r.Blobs[d]; ok && read == (Blob{}) && !r.Gone {
+			b.missing = at
+		}
 	}
 	for id, c := range h.chains {
 		s := r.Chains[id]

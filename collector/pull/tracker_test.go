@@ -91,6 +91,26 @@ func TestPullShorterThanThePoll(t *testing.T) {
 	}
 }
 
+// A download that begins and ends between two polls began after the first one.
+func TestDownloadBetweenTwoPolls(t *testing.T) {
+	s := newScene(0)
+	a := s.lease("a", "slow", 0, 2)
+	a.open(0, 0.1, 0, 0.1)
+	a.Blobs[layerDigest("slow", 1)] = Blob{} // waits for a slot, has no ingest
+	s.poll(5)
+	a.committed(0, 9, true)
+	a.committed(1, 7, true)
+	s.stored("slow", "1", 9.5)
+	a.Gone = true
+	s.poll(10)
+	s.poll(11)
+
+	l := s.ended[0].Layers[1]
+	if want := (Span{at(5), at(7)}); l.Download != want || !slices.Contains(l.Estimated, DownloadStart) {
+		t.Errorf("download %+v, estimated %v; want %+v with an estimated start", l.Download, l.Estimated, want)
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	tests := map[string]struct {
 		play      func(*scene, *actor)
