@@ -46,6 +46,7 @@ type lease struct {
 	unpacked map[digest.Digest]time.Time    // chains that are committed
 	probed   bool                           // all chains were asked for once
 	wasOpen  map[digest.Digest]bool         // blobs whose ingest was seen
+	shared   map[digest.Digest]bool         // blobs, whether another namespace had them
 	unusable map[digest.Digest]bool         // documents that could not be read
 }
 
@@ -58,6 +59,7 @@ func newLease(l leases.Lease) *lease {
 		infos:    make(map[digest.Digest]content.Info),
 		unpacked: make(map[digest.Digest]time.Time),
 		wasOpen:  make(map[digest.Digest]bool),
+		shared:   make(map[digest.Digest]bool),
 		unusable: make(map[digest.Digest]bool),
 	}
 }

@@ -210,6 +210,7 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 	b := pull.Blob{Held: opening || l.content[d]}
 	if st, open := k.ingests[d]; open && !l.goneBefore(st.UpdatedAt) {
 		l.wasOpen[d] = true
+		l.shared[d] = false
 		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
 		if was, open := k.before[d]; open && was.StartedAt.Equal(st.StartedAt) {
 			b.Ingest.Before = was.Offset
@@ -221,9 +222,12 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 		if err != nil {
 			return b, err
 		}
-		if !l.goneBefore(info.CreatedAt) {
-			b.Committed = info.CreatedAt
+		if l.goneBefore(info.CreatedAt) {
+			return b, nil
 		}
+		b.Committed = info.CreatedAt
+		b.Shared, err = k.isShared(l, info)
+		return b, err
 	}
 	return b, nil
 }

@@ -46,7 +46,7 @@ func (t *Tracker) claimBlob(h *history, b *blob) {
 	case b.ours:
 	case b.committed.IsZero(), b.cached(h.created), t.claimed(key, b.committed):
 		return
-	case !b.held && h.gone.IsZero():
+	case (!b.held || !b.stored) && h.gone.IsZero():
 		return
 	}
 	b.ours = true

@@ -41,6 +41,8 @@ type blob struct {
 	moved     time.Time // when the first bytes were seen to have come
 	updated   time.Time // when the last ones had
 	committed time.Time
+	stored    bool // a reading told that it is committed, not an event alone
+	shared    bool // taken over from another namespace
 }
 
 // chain is what is known of one layer's snapshot.
@@ -127,6 +129,8 @@ func (h *history) learnManifest(m *Manifest) {
 // learn merges one reading of a blob of a pull that was created at a time.
 func (b *blob) learn(r Blob, created time.Time) {
 	b.held = b.held || r.Held
+	b.stored = b.stored || !r.Committed.IsZero()
+	b.shared = b.shared || r.Shared
 	if b.committed.IsZero() && !r.Committed.IsZero() {
 		b.committed = later(r.Committed, b.opened) // no commit is older than its ingest
 	}
@@ -156,9 +160,10 @@ func (b *blob) learn(r Blob, created time.Time) {
 	}
 }
 
-// cached tells whether the blob was there before the pull.
+// cached tells whether the blob was there before the pull, if only in another
+// namespace.
 func (b *blob) cached(created time.Time) bool {
-	return !b.committed.IsZero() && b.committed.Before(created)
+	return !b.committed.IsZero() && (b.shared || b.committed.Before(created))
 }
 
 // downloaded is how many bytes of the blob this pull has fetched.

@@ -52,6 +52,7 @@ type Reading struct {
 type Blob struct {
 	Held      bool      // this pull's lease lists the blob or its ingest
 	Committed time.Time // zero while it is not in the store
+	Shared    bool      // taken over from another namespace of the runtime
 	Ingest    *Ingest   // nil while none is open
 }
 

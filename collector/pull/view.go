@@ -48,7 +48,7 @@ func (h *history) resolved(p *Pull) time.Time {
 	switch {
 	case !h.root.opened.IsZero():
 		return h.root.opened
-	case !h.root.committed.IsZero() && !h.root.cached(h.created):
+	case !h.root.committed.IsZero() && !h.root.committed.Before(h.created):
 		return h.root.committed
 	case !h.rootSeen.IsZero():
 		p.Estimated = addEstimate(p.Estimated, ResolveEnd)
@@ -110,6 +110,9 @@ func (t *Tracker) layers(h *history, now time.Time, starts map[*blob]time.Time) 
 		b := h.blobs[d.Digest]
 		if b.ours && !seen[d.Digest] {
 			h.download(&l, b, starts)
+		}
+		if b.shared && !b.ours {
+			l.Estimated = addEstimate(l.Estimated, DownloadBytes)
 		}
 		t.unpack(h, &l, b, now)
 		l.State = h.layerState(&l, b)
