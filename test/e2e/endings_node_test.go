@@ -54,6 +54,9 @@ func TestPullWithoutProgress(t *testing.T) {
 	if !n.wasStalled() {
 		t.Error("the pull was never told as stalled")
 	}
+	if stalled := n.total("pulltrace.pull.stalled"); stalled != 0 {
+		t.Errorf("%g pulls are told as stalled in the end", stalled)
+	}
 }
 
 // wasStalled tells whether a pull from this node's registry was ever told as
