@@ -18,6 +18,7 @@ type history struct {
 	blobs    map[digest.Digest]*blob // config and layers
 	chains   map[digest.Digest]*chain
 	records  []Event // of the root, as stored
+	record   *Event  // that ended it
 
 	moved   time.Time // last movement, or last time it waited for others that move
 	samples []sample  // bytes over the last seconds

@@ -27,13 +27,18 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	if len(records) == 0 && waited {
 		records = h.storedRecords() // the event was lost
 	}
-	if record, found := t.record(records, h.gone); found {
-		last := lastRecord(records, record)
-		if last.Equal(record.Time) && !waited {
+	if h.record == nil {
+		if record, found := t.record(records, h.gone); found {
+			h.record = &record
+			t.used[record] = true // no other pull's, also while this one waits
+		}
+	}
+	if h.record != nil {
+		last := lastRecord(records, *h.record)
+		if last.Equal(h.record.Time) && !waited {
 			return ending{}, false
 		}
-		t.used[record] = true
-		h.image.complete(record.Image)
+		h.image.complete(h.record.Image)
 		return ending{at: later(last, earlier(h.lastSign(), h.gone)), outcome: Success}, true
 	}
 	if !waited {
@@ -82,14 +87,14 @@ func (t *Tracker) record(records []Event, gone time.Time) (record Event, found b
 
 // lastRecord is when the last record of a pull was written. The CRI writes one
 // by digest after the one that was asked for, when the lease is gone already
-// (image_pull.go:206 @v2.4.2), and only then answers its caller.
+// (image_pull.go:206 @v2.4.2), and only then answers its caller. Of several pulls
+// one writes it, and the others answer once they have found it.
 func lastRecord(records []Event, record Event) time.Time {
 	last := record.Time
-	for _, e := range records[slices.Index(records, record)+1:] {
-		if !isByDigest(e) {
-			break // of the next pull
+	for _, e := range records {
+		if isByDigest(e) && e.Image.Name == record.Image.Name {
+			last = later(last, e.Time)
 		}
-		last = e.Time
 	}
 	return last
 }

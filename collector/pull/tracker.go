@@ -107,7 +107,7 @@ func (t *Tracker) Observe(o Observation) Update {
 	for _, h := range byStart(slices.Values(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
-	for _, h := range byStart(maps.Values(t.pulls)) {
+	for _, h := range byEnd(maps.Values(t.pulls)) {
 		if h.gone.IsZero() {
 			continue
 		}
@@ -171,6 +171,14 @@ func (t *Tracker) forget(now time.Time) {
 	})
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
+}
+
+// byEnd sorts pulls such that the one that was gone first is settled first: its
+// record is the older one.
+func byEnd(histories iter.Seq[*history]) []*history {
+	sorted := byStart(histories)
+	slices.SortStableFunc(sorted, func(a, b *history) int { return a.gone.Compare(b.gone) })
+	return sorted
 }
 
 func byStart(histories iter.Seq[*history]) []*history {
