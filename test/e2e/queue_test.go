@@ -78,14 +78,41 @@ func TestQueuedBehindADeadPull(t *testing.T) {
 	}
 }
 
+// A caller that gives up while not even its manifest has come: a failed pull whose
+// root alone is known. Nothing tells of its end but the poll.
+func TestGivenUpBeforeTheManifest(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	front := n.push("front:1", 4<<20, 4<<20, 4<<20)
+	behind := n.push("impatient:1", 1<<20)
+	n.registry.SetRepositoryRate(front.Repository, 3_000_000)
+	process := n.watch()
+	first := n.cri.Start(n.Context(), front.Ref())
+	n.waitAsked(front)
+	pull := <-n.startFor(behind, 2*time.Second)
+	if p := <-first; p.Err != nil {
+		t.Fatal(p.Err)
+	}
+	span := n.onlySpan(behind, process)
+	n.record(span, pull, 0)
+	n.checkUnseenEnd(span, pull)
+	n.checkAttribute(span, "container.image.name", nil)
+	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
+	n.checkAttribute(span, "pulltrace.pull.total_known", false)
+	n.checkAttribute(span, "pulltrace.pull.bytes.size", nil)
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", int64(0))
+	if progress := n.points("pulltrace.image.progress", behind); len(progress) != 0 {
+		t.Errorf("the progress of an image of unknown size is told as %g", progress[0].Value)
+	}
+	n.checkLayersAreOwn(span, behind)
+}
+
 // pullBehind pulls an image whose layers hold all slots, and then another one,
 // whose manifest has to wait for one. Meanwhile may be something to do.
 func (n *node) pullBehind(front, behind *registry.Image, meanwhile func()) [2]cri.Pull {
 	n.Helper()
 	first := n.cri.Start(n.Context(), front.Ref())
-	n.wait("the layers of "+front.Ref()+" to be asked for", func() bool {
-		return !slices.ContainsFunc(front.Layers, func(l *registry.Layer) bool { return n.asked(front, l.Digest.String()).IsZero() })
-	})
+	n.waitAsked(front)
 	second := n.cri.Start(n.Context(), behind.Ref())
 	if meanwhile != nil {
 		meanwhile()
@@ -166,6 +193,14 @@ func (n *node) asked(img *registry.Image, digest any) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// waitAsked waits until the registry was asked for all layers of an image.
+func (n *node) waitAsked(img *registry.Image) {
+	n.Helper()
+	n.wait("the layers of "+img.Ref()+" to be asked for", func() bool {
+		return !slices.ContainsFunc(img.Layers, func(l *registry.Layer) bool { return n.asked(img, l.Digest.String()).IsZero() })
+	})
 }
 
 // wasLayerState tells whether a layer of an image was ever told in this state.
