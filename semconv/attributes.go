@@ -44,6 +44,9 @@ const (
 	PullDownloadedKey = attribute.Key("pulltrace.pull.bytes.downloaded")
 	// PullCachedKey is how much it did not have to fetch, in bytes.
 	PullCachedKey = attribute.Key("pulltrace.pull.bytes.cached")
+	// PullLazyKey is how much of that belongs to layers that a remote snapshotter
+	// brings when they are read, in bytes; absent where there are none.
+	PullLazyKey = attribute.Key("pulltrace.pull.bytes.lazy")
 	// PullWastedKey is how much it fetched and lost, in bytes.
 	PullWastedKey = attribute.Key("pulltrace.pull.bytes.wasted")
 	// PullLayersKey is how many layers the manifest has.
@@ -52,6 +55,8 @@ const (
 	PullLayersDownloadedKey = attribute.Key("pulltrace.pull.layer.downloaded")
 	// PullLayersCachedKey is how many layers it found on the node.
 	PullLayersCachedKey = attribute.Key("pulltrace.pull.layer.cached")
+	// PullLayersLazyKey is how many layers are lazy; absent where there are none.
+	PullLayersLazyKey = attribute.Key("pulltrace.pull.layer.lazy")
 	// PullResolveTimeKey is how long resolving took, in seconds.
 	PullResolveTimeKey = attribute.Key("pulltrace.pull.time.resolve")
 	// PullDownloadTimeKey is how long at least one blob was downloading, in seconds.

@@ -243,6 +243,13 @@ func (k *look) readLayers(l *lease, r *pull.Reading) error {
 		r.Blobs[d.Digest] = b
 	}
 	r.Chains = make(map[digest.Digest]pull.Snapshot, len(l.manifest.ChainIDs))
+	if l.snapshotter == "" && l.gone {
+		config, err := k.info(l, l.manifest.Config.Digest, true)
+		if err != nil {
+			return err
+		}
+		l.snapshotter = snapshotterOf(config.Labels)
+	}
 	if l.snapshotter == "" {
 		return nil
 	}

@@ -110,6 +110,22 @@ func children(l map[string]string) []digest.Digest {
 	return refs
 }
 
+// snapshotterOf is the snapshotter that an image was unpacked with, as the labels
+// of its config tell in the end (unpacker.go @v2.4.2); empty if there are several.
+func snapshotterOf(l map[string]string) (name string) {
+	for key := range l {
+		sn, ok := strings.CutPrefix(key, "containerd.io/gc.ref.snapshot.")
+		switch {
+		case !ok:
+		case name != "":
+			return ""
+		default:
+			name = sn
+		}
+	}
+	return name
+}
+
 // chainOfKey is the chain ID that an active snapshot will be committed under:
 // its key is "extract-<nanos>-<rand> <chainID>" (snapshotter.go:34 @v2.4.2).
 func chainOfKey(key string) (digest.Digest, bool) {

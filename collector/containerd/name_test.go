@@ -36,6 +36,18 @@ func TestRefDigest(t *testing.T) {
 	}
 }
 
+func TestSnapshotterOf(t *testing.T) {
+	const label = "containerd.io/gc.ref.snapshot."
+	for want, labels := range map[string]map[string]string{
+		"overlayfs": {label + "overlayfs": encoded, "containerd.io/distribution.source.docker.io": "library/nginx"},
+		"":          {label + "overlayfs": encoded, label + "stargz": encoded}, // nobody knows which one this pull took
+	} {
+		if got := snapshotterOf(labels); got != want {
+			t.Errorf("snapshotterOf(%v) = %q, want %q", labels, got, want)
+		}
+	}
+}
+
 func TestImageName(t *testing.T) {
 	for name, want := range map[string]pull.Image{
 		"docker.io/library/nginx:1.27":                 {Name: "docker.io/library/nginx", Registry: "docker.io", Tag: "1.27"},

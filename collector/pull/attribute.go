@@ -61,11 +61,33 @@ func (t *Tracker) claimChain(h *history, key claimKey, c *chain, b *blob) {
 		return
 	case !c.held && h.gone.IsZero():
 		return
-	case !b.ours && !b.committed.IsZero() && !b.cached(h.created):
+	}
+	if c.lazy = t.lazy(h, key, c, b); c.lazy {
+		return
+	}
+	if !b.ours && !b.committed.IsZero() && !b.cached(h.created) {
 		return // the pull that fetches the layer unpacks it
 	}
 	c.ours = true
 	t.claims[key] = claim{h.id, c.committed}
+}
+
+// lazy tells whether a remote snapshotter brought a snapshot that was committed
+// while the pull ran: no blob was there to unpack, and neither a begin nor an end
+// of unpacking was told. The snapshotter answers that the snapshot exists, and
+// containerd tells no event of that (metadata/snapshot.go:383 @v2.4.2). A lease
+// that lists the snapshot would list its blob, too; what one held at its end no
+// poll saw, and then events must have come.
+func (t *Tracker) lazy(h *history, key claimKey, c *chain, b *blob) bool {
+	if b.held || b.ours || b.open || !b.committed.IsZero() {
+		return false
+	}
+	for _, kind := range []EventKind{SnapshotPrepared, SnapshotCommitted} {
+		if !t.journal.last(mark{key.namespace, kind, key.digest}, h.created, c.committed.Add(sameCommit)).IsZero() {
+			return false
+		}
+	}
+	return c.held || len(t.records(h)) > 0
 }
 
 // sameCommit is how far apart containerd's record of a commit and its event are

@@ -49,6 +49,7 @@ type blob struct {
 // chain is what is known of one layer's snapshot.
 type chain struct {
 	ours      bool // this pull unpacked it
+	lazy      bool // it came during the pull, and no blob did
 	held      bool
 	committed time.Time
 }

@@ -163,8 +163,8 @@ func (c *checks) hold(u Update) {
 // check holds what is told of one pull against itself and what was told before.
 func (c *checks) check(p Pull) {
 	c.t.Helper()
-	if p.Downloaded < 0 || p.Cached < 0 || p.Downloaded+p.Cached > p.Size {
-		c.t.Errorf("%s: downloaded %d, cached %d of %d", p.ID.Lease, p.Downloaded, p.Cached, p.Size)
+	if p.Downloaded < 0 || p.Cached < 0 || p.Lazy < 0 || p.Downloaded+p.Cached+p.Lazy > p.Size {
+		c.t.Errorf("%s: downloaded %d, cached %d, lazy %d of %d", p.ID.Lease, p.Downloaded, p.Cached, p.Lazy, p.Size)
 	}
 	if ratio, ok := p.Progress(); ok {
 		if ratio < c.progress[p.ID] {

@@ -89,7 +89,8 @@ type Pull struct {
 	TotalKnown bool  // false until the manifest was read
 	Size       int64 // By; 0 while not TotalKnown
 	Downloaded int64 // By fetched over the network by this pull
-	Cached     int64 // By that this pull did not have to fetch
+	Cached     int64 // By that were on the node before, or came there by another pull
+	Lazy       int64 // By of lazy layers, which are fetched when they are read, if at all
 
 	Rate      float64       // By/s over the last seconds
 	Remaining time.Duration // estimate; negative while unknown
@@ -102,9 +103,9 @@ type Pull struct {
 	open    bool    // a blob that it fetches is not committed yet
 }
 
-// Progress is the part of the image that is on the node, 0 to 1. It never falls.
-// It is not ok while the size is unknown. The last byte counts once its blob is
-// committed: until then its digest may turn out to be wrong.
+// Progress is the part of the image that is on the node, or need not be, 0 to 1.
+// It never falls. It is not ok while the size is unknown. The last byte counts
+// once its blob is committed: until then its digest may turn out to be wrong.
 func (p *Pull) Progress() (ratio float64, ok bool) {
 	switch {
 	case !p.TotalKnown:
@@ -112,12 +113,15 @@ func (p *Pull) Progress() (ratio float64, ok bool) {
 	case p.Size == 0:
 		return 1, true
 	}
-	there := p.Downloaded + p.Cached
+	there := p.Size - p.missing()
 	if p.open {
 		there = min(there, p.Size-1)
 	}
 	return max(p.reached, float64(there)/float64(p.Size)), true
 }
+
+// missing is how many bytes the pull has still to fetch.
+func (p *Pull) missing() int64 { return p.Size - p.Downloaded - p.Cached - p.Lazy }
 
 // Wasted is what an unsuccessful pull fetched and lost, in bytes.
 func (p *Pull) Wasted() int64 {
@@ -131,7 +135,8 @@ func (p *Pull) Wasted() int64 {
 type LayerState string
 
 // The states. Cached layers were on the node before the pull, or came there by
-// another pull.
+// another pull. Lazy ones a remote snapshotter mounted during the pull without
+// their content.
 const (
 	LayerQueued      LayerState = "queued"
 	LayerDownloading LayerState = "downloading"
@@ -139,10 +144,11 @@ const (
 	LayerUnpacking   LayerState = "unpacking"
 	LayerDone        LayerState = "done"
 	LayerCached      LayerState = "cached"
+	LayerLazy        LayerState = "lazy"
 )
 
 // LayerStates lists every [LayerState].
-var LayerStates = []LayerState{LayerQueued, LayerDownloading, LayerDownloaded, LayerUnpacking, LayerDone, LayerCached}
+var LayerStates = []LayerState{LayerQueued, LayerDownloading, LayerDownloaded, LayerUnpacking, LayerDone, LayerCached, LayerLazy}
 
 // Layer is one layer of a pull.
 type Layer struct {

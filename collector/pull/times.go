@@ -19,17 +19,20 @@ func (l *Layer) Bounds() (start, end time.Time) {
 	return start, later(l.Download.End, l.Unpack.End)
 }
 
-// LayerCounts are how many layers the pull fetched, and how many it found.
-func (p *Pull) LayerCounts() (downloaded, cached int) {
+// LayerCounts are how many layers the pull fetched, how many it found, and how
+// many are lazy.
+func (p *Pull) LayerCounts() (downloaded, cached, lazy int) {
 	for _, l := range p.Layers {
 		switch {
 		case l.Download.Happened():
 			downloaded++
 		case l.State == LayerCached || l.State == LayerDone:
 			cached++
+		case l.State == LayerLazy:
+			lazy++
 		}
 	}
-	return downloaded, cached
+	return downloaded, cached, lazy
 }
 
 // DownloadTime is how long at least one layer was being fetched.

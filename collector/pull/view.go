@@ -18,7 +18,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 		for _, d := range h.manifest.blobs() {
 			p.Size += d.Size
 		}
-		p.Cached = h.cachedBytes()
+		p.Cached, p.Lazy = h.foundBytes()
 		p.open = h.isOpen()
 		p.reached = h.reached
 		h.reached, _ = p.Progress()
@@ -27,7 +27,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	p.Rate = h.rate()
 	p.Idle = max(now.Sub(h.moved), 0)
 	p.Stalled = p.Idle > t.stallAfter
-	if left := p.Size - p.Downloaded - p.Cached; p.Rate > 0 && !p.Stalled && h.layersMove() {
+	if left := p.missing(); p.Rate > 0 && !p.Stalled && h.layersMove() {
 		p.Remaining = time.Duration(float64(left) / p.Rate * float64(time.Second))
 	}
 	return p
@@ -66,26 +66,31 @@ func (h *history) isOpen() bool {
 	return false
 }
 
-// cachedBytes is how much of the image the pull did not have to fetch: blobs
-// that were there or came by another pull, the begin of one that it resumes, and
-// layers whose snapshot is there.
-func (h *history) cachedBytes() int64 {
-	there := make(map[digest.Digest]bool)
+// foundBytes is how much of the image the pull did not have to fetch. Cached are
+// blobs that were there or came by another pull, the begin of one that it
+// resumes, and layers whose snapshot is there; lazy are those whose snapshot
+// came without them.
+func (h *history) foundBytes() (cached, lazy int64) {
+	there := make(map[digest.Digest]*chain)
 	for i, d := range h.manifest.Layers {
-		if _, c := h.chainOf(i); c != nil && !c.committed.IsZero() {
-			there[d.Digest] = true
+		if _, c := h.chainOf(i); c != nil && !c.committed.IsZero() && (there[d.Digest] == nil || !c.lazy) {
+			there[d.Digest] = c
 		}
 	}
-	var sum int64
 	for d, b := range h.blobs {
 		switch {
 		case b.ours:
-			sum += min(b.base, b.Size)
-		case there[d] || !b.committed.IsZero():
-			sum += b.Size
+			cached += min(b.base, b.Size)
+		case !b.committed.IsZero():
+			cached += b.Size
+		case there[d] == nil:
+		case there[d].lazy:
+			lazy += b.Size
+		default:
+			cached += b.Size
 		}
 	}
-	return sum
+	return cached, lazy
 }
 
 func (h *history) phase(p *Pull, waits bool) Phase {
@@ -95,7 +100,7 @@ func (h *history) phase(p *Pull, waits bool) Phase {
 	if h.manifest == nil {
 		return Resolving
 	}
-	if p.Downloaded+p.Cached < p.Size {
+	if p.missing() > 0 {
 		return Downloading
 	}
 	return Unpacking
@@ -173,6 +178,8 @@ func (h *history) layerState(l *Layer, b *blob) LayerState {
 	_, c := h.chainOf(l.Index)
 	unpacked := c != nil && !c.committed.IsZero()
 	switch {
+	case unpacked && c.lazy:
+		return LayerLazy
 	case unpacked && c.ours:
 		return LayerDone
 	case unpacked && !b.ours:
@@ -204,7 +211,7 @@ func (p *Pull) close(e ending) {
 	p.Resolved = earlier(p.Resolved, p.End)
 	if e.outcome == Success && p.TotalKnown {
 		p.open = false
-		p.Cached = p.Size - p.Downloaded // what it did not fetch was there
+		p.Cached = p.Size - p.Downloaded - p.Lazy // what else it did not fetch was there
 	}
 	for i := range p.Layers {
 		l := &p.Layers[i]
@@ -213,7 +220,7 @@ func (p *Pull) close(e ending) {
 				s.End = later(s.Start, p.End)
 			}
 		}
-		if e.outcome == Success && !l.Download.Happened() && !l.Unpack.Happened() {
+		if e.outcome == Success && !l.Download.Happened() && !l.Unpack.Happened() && l.State != LayerLazy {
 			l.State = LayerCached
 		}
 	}

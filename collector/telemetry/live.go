@@ -132,7 +132,7 @@ func (im *image) update(ended time.Time, pulls ...*pull.Pull) {
 	if ratio, known := first.Progress(); known && len(pulls) == 1 {
 		im.progress = max(im.progress, ratio)
 	} else if first.Size > 0 {
-		im.progress = max(im.progress, float64(im.downloaded+im.cached)/float64(first.Size))
+		im.progress = max(im.progress, float64(im.downloaded+im.cached+first.Lazy)/float64(first.Size))
 	}
 	im.updateLayers()
 }

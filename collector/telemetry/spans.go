@@ -85,7 +85,7 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 		attrs = append(attrs, semconv.PullResolveTimeKey.Float64(p.Resolved.Sub(p.Start).Seconds()))
 	}
 	if p.TotalKnown {
-		downloaded, cached := p.LayerCounts()
+		downloaded, cached, lazy := p.LayerCounts()
 		attrs = append(attrs,
 			standard.ContainerImageID(p.ConfigDigest.String()),
 			semconv.PullSizeKey.Int64(p.Size),
@@ -93,6 +93,9 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 			semconv.PullLayersDownloadedKey.Int(downloaded),
 			semconv.PullLayersCachedKey.Int(cached),
 		)
+		if lazy > 0 {
+			attrs = append(attrs, semconv.PullLazyKey.Int64(p.Lazy), semconv.PullLayersLazyKey.Int(lazy))
+		}
 	}
 	return append(attrs, estimated(p.Estimated)...)
 }
