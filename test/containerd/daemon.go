@@ -45,6 +45,9 @@ type Daemon struct {
 type Options struct {
 	// Version is one of the minor versions that are pinned; Newest when empty.
 	Version string
+	// Snapshotter is the one that CRI pulls unpack with; when empty, one that
+	// works on this machine.
+	Snapshotter string
 	// Images are lines of TOML for the images section of the CRI plugin.
 	Images string
 	// Extra are sections of TOML that the configuration ends with.
@@ -73,7 +76,7 @@ func StartWith(t testing.TB, options Options) *Daemon {
 		t.Fatal(err)
 	}
 	d := &Daemon{
-		Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: snapshotterFor(dir), Version: version,
+		Socket: filepath.Join(dir, "containerd.sock"), Snapshotter: cmp.Or(options.Snapshotter, snapshotterFor(dir)), Version: version,
 		t: t, options: options, bin: bin, dir: dir,
 	}
 	t.Cleanup(d.cleanUp)
