@@ -66,6 +66,7 @@ const (
 	DownloadStart Estimate = "download.start"
 	DownloadBytes Estimate = "download.bytes"
 	UnpackStart   Estimate = "unpack.start"
+	UnpackEnd     Estimate = "unpack.end"
 	PullEnd       Estimate = "pull.end"
 )
 

@@ -144,7 +144,9 @@ func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 
 // unpack fills in how the layer was unpacked by this pull. A layer is prepared
 // as soon as the one below it is committed, mostly before its blob has come
-// (unpacker.go @v2.4.2): it is applied from the last of the two.
+// (unpacker.go @v2.4.2): it is applied from the last of the two. Layers that are
+// unpacked in parallel are prepared before the one below is committed; they are
+// committed in order, so that the end of the apply does not show.
 func (t *Tracker) unpack(h *history, l *Layer, b *blob, now time.Time) {
 	id, c := h.chainOf(l.Index)
 	if c == nil || (!c.committed.IsZero() && !c.ours) {
@@ -156,15 +158,23 @@ func (t *Tracker) unpack(h *history, l *Layer, b *blob, now time.Time) {
 	}
 	prepared := t.journal.last(mark{h.id.Namespace, SnapshotPrepared, id}, h.created, until)
 	start := later(later(h.created, b.committed), prepared)
+	parallel := false
 	if l.Index > 0 {
 		_, parent := h.chainOf(l.Index - 1)
-		if parent.committed.IsZero() {
+		parallel = !prepared.IsZero() && (parent.committed.IsZero() || prepared.Before(parent.committed))
+		switch {
+		case parallel:
+		case parent.committed.IsZero():
 			return
+		default:
+			start = later(start, parent.committed)
 		}
-		start = later(start, parent.committed)
 	}
 	switch {
 	case c.ours:
+		if parallel {
+			l.Estimated = addEstimate(l.Estimated, UnpackEnd)
+		}
 		l.Unpack = Span{Start: earlier(start, c.committed), End: c.committed}
 		if prepared.IsZero() {
 			l.Estimated = addEstimate(l.Estimated, UnpackStart)
