@@ -38,15 +38,15 @@ func TestKillWhileAPullIsQueued(t *testing.T) {
 func TestKillWhileAPullUnpacks(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
-	img := n.pushLayers("unpacking:1", n.manyFiles())
+	img := n.pushLayers("unpacking:1", n.manyFiles(60_000))
 	span := n.killDuringPull(img, 1500*time.Millisecond)
 	n.checkTree(span, img.Layers, img)
 }
 
-// manyFiles is one layer that is soon fetched and takes seconds to unpack.
-func (n *node) manyFiles() []*registry.Layer {
+// manyFiles is one layer of so many files: soon fetched, and unpacked in seconds.
+func (n *node) manyFiles(files int) []*registry.Layer {
 	n.Helper()
-	layer, err := registry.NewLayerOfFiles(60_000)
+	layer, err := registry.NewLayerOfFiles(files)
 	if err != nil {
 		n.Fatal(err)
 	}

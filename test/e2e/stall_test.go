@@ -177,7 +177,7 @@ func (n *node) mustGoWell(pull cri.Pull) {
 func TestUnpackMuchLongerThanDownload(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
-	img := n.pushLayers("unpack:1", n.manyFiles())
+	img := n.pushLayers("unpack:1", n.manyFiles(60_000))
 	process := n.watch()
 	pull := n.pull(img)
 	span := n.onlySpan(img, process)
