@@ -15,6 +15,8 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/pulltrace/pulltrace/test/cri"
 )
 
@@ -180,6 +182,12 @@ func (d *Daemon) answers(ctx context.Context) error {
 	}
 	defer client.Close()
 	return client.Ready(ctx)
+}
+
+// HasBlob tells whether a blob is in the daemon's content store.
+func (d *Daemon) HasBlob(blob digest.Digest) bool {
+	_, err := os.Stat(filepath.Join(d.dir, "root", "io.containerd.content.v1.content", "blobs", blob.Algorithm().String(), blob.Encoded()))
+	return err == nil
 }
 
 // Stop asks the daemon to end and waits for it. One that does not is killed.

@@ -26,6 +26,12 @@ var coreVersions = func() []string {
 // onEachVersion runs a test of the core set on a node of each version.
 func onEachVersion(t *testing.T, test func(*node)) {
 	t.Helper()
+	onEachVersionWith(t, func(string) containerd.Options { return containerd.Options{} }, test)
+}
+
+// onEachVersionWith is onEachVersion with options for each version's containerd.
+func onEachVersionWith(t *testing.T, options func(version string) containerd.Options, test func(*node)) {
+	t.Helper()
 	containerd.Require(t)
 	if err := buildVersions(); err != nil {
 		t.Fatal(err)
@@ -34,7 +40,9 @@ func onEachVersion(t *testing.T, test func(*node)) {
 	for _, version := range coreVersions {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			test(newNodeWith(t, containerd.Options{Version: version}))
+			with := options(version)
+			with.Version = version
+			test(newNodeWith(t, with))
 		})
 	}
 }
