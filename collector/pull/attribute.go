@@ -31,7 +31,7 @@ func (t *Tracker) attribute(now time.Time) {
 			if c.committed.IsZero() {
 				c.committed = t.journal.first(mark{h.id.Namespace, SnapshotCommitted, id}, h.created, until)
 			}
-			t.claimChain(h, claimKey{h.id.Namespace, id}, c, h.blobs[d.Digest])
+			t.claimChain(h, claimKey{h.id.Namespace, id, true}, c, h.blobs[d.Digest])
 		}
 	}
 }
@@ -41,7 +41,7 @@ func (t *Tracker) attribute(now time.Time) {
 // the ingest, the pull that began first and holds the blob has fetched it; what
 // a lease held at its end no poll saw.
 func (t *Tracker) claimBlob(h *history, b *blob) {
-	key := claimKey{h.id.Namespace, b.Digest}
+	key := claimKey{h.id.Namespace, b.Digest, false}
 	switch {
 	case b.ours:
 	case b.committed.IsZero(), b.cached(h.created), t.claimed(key, b.committed):

@@ -28,10 +28,12 @@ type Tracker struct {
 	observed   time.Time      // the last observation
 }
 
-// claimKey is a blob or a chain of one namespace.
+// claimKey is a blob or a chain of one namespace. The first layer of an image has
+// the same digest as both, if it is not compressed.
 type claimKey struct {
 	namespace string
 	digest    digest.Digest
+	chain     bool
 }
 
 // claim says which pull brought a blob or a chain to the node, and when it was
