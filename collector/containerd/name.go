@@ -63,6 +63,14 @@ func hostOf(domain string) string {
 	return strings.Trim(domain, "[]")
 }
 
+// domainOf is how an image name has a host: an IPv6 address in brackets.
+func domainOf(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
 // isImageID tells the records that the CRI writes under the digest of the
 // config (image_pull.go:206 @v2.4.2).
 func isImageID(name string) bool {
@@ -82,7 +90,7 @@ func sourceName(l map[string]string) pull.Image {
 		if image.Name != "" || strings.Contains(repos, ",") || repos == "" {
 			return pull.Image{}
 		}
-		image = pull.Image{Name: host + "/" + repos, Registry: host}
+		image = pull.Image{Name: domainOf(host) + "/" + repos, Registry: host}
 	}
 	return image
 }

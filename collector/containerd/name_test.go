@@ -75,6 +75,7 @@ func TestSourceName(t *testing.T) {
 			map[string]string{source + "docker.io": "library/nginx", "containerd.io/gc.ref.content.m.0": "sha256:" + encoded},
 			pull.Image{Name: "docker.io/library/nginx", Registry: "docker.io"},
 		},
+		"an IPv6 host":     {map[string]string{source + "::1": "team/app"}, pull.Image{Name: "[::1]/team/app", Registry: "::1"}},
 		"two repositories": {map[string]string{source + "docker.io": "a/x,b/y"}, pull.Image{}},
 		"two hosts":        {map[string]string{source + "docker.io": "a/x", source + "ghcr.io": "a/x"}, pull.Image{}},
 		"an empty label":   {map[string]string{source + "docker.io": ""}, pull.Image{}},
