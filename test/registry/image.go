@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,11 +31,13 @@ func (i *Image) Ref() string { return i.Host + "/" + i.Repository + ":" + i.Tag 
 // Name returns registry and repository without the tag.
 func (i *Image) Name() string { return i.Host + "/" + i.Repository }
 
-// Size returns the bytes of config and layers.
+// Size returns the bytes of config and layers, each distinct layer once.
 func (i *Image) Size() int64 {
 	size := i.Config.Size
-	for _, l := range i.Layers {
-		size += l.Size
+	for n, l := range i.Layers {
+		if !slices.Contains(i.Layers[:n], l) {
+			size += l.Size
+		}
 	}
 	return size
 }
@@ -48,24 +51,11 @@ func (i *Image) Blobs() []digest.Digest {
 	return blobs
 }
 
-// ImageOption changes how an image is made.
-type ImageOption func(*imageOptions)
-
-type imageOptions struct{ singleManifest bool }
-
-// SingleManifest leaves the index out: the tag names the manifest itself.
-func SingleManifest() ImageOption {
-	return func(o *imageOptions) { o.singleManifest = true }
-}
-
 // Push makes an image of the given layers and holds it under name, which is
 // "repository:tag". The index names a manifest of another platform first, as
 // the indexes of real images do.
 func (r *Registry) Push(name string, layers []*Layer, opts ...ImageOption) (*Image, error) {
-	var o imageOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := newImageOptions(opts)
 	repository, tag, ok := strings.Cut(name, ":")
 	if !ok {
 		return nil, fmt.Errorf("pushing image %q: the name has no tag", name)
@@ -73,36 +63,56 @@ func (r *Registry) Push(name string, layers []*Layer, opts ...ImageOption) (*Ima
 	img := &Image{Host: r.Host(), Repository: repository, Tag: tag, Layers: layers}
 
 	var err error
-	img.Manifest, img.Config, err = r.pushManifest(img, runtime.GOARCH, layers)
+	img.Manifest, img.Config, err = r.pushManifest(img, o, runtime.GOARCH, layers)
 	if err != nil {
 		return nil, fmt.Errorf("pushing image %q: %w", name, err)
 	}
 	img.Root = img.Manifest
 	if !o.singleManifest {
-		if img.Root, err = r.pushIndex(img); err != nil {
+		if img.Root, err = r.pushIndex(img, o); err != nil {
 			return nil, fmt.Errorf("pushing image %q: %w", name, err)
 		}
 	}
-	for _, l := range layers {
+	for _, l := range slices.Concat(layers, o.foreign) {
 		r.put(l.Digest, &content{mediaType: l.MediaType, size: l.Size, open: l.open})
 	}
 	r.tag(repository, tag, img.Root.Digest)
 	return img, nil
 }
 
-func (r *Registry) pushIndex(img *Image) (ocispec.Descriptor, error) {
+// Tag holds an image under a second name, too, and returns it as it is there.
+func (r *Registry) Tag(img *Image, name string) (*Image, error) {
+	repository, tag, ok := strings.Cut(name, ":")
+	if !ok {
+		return nil, fmt.Errorf("tagging image %q: the name has no tag", name)
+	}
+	second := *img
+	second.Repository, second.Tag = repository, tag
+	r.tag(repository, tag, img.Root.Digest)
+	return &second, nil
+}
+
+func (r *Registry) pushIndex(img *Image, o imageOptions) (ocispec.Descriptor, error) {
 	foreign := "s390x"
 	if runtime.GOARCH == foreign {
 		foreign = "amd64"
 	}
-	other, _, err := r.pushManifest(img, foreign, nil)
+	other, _, err := r.pushManifest(img, o, foreign, o.foreign)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	return r.putJSON(ocispec.MediaTypeImageIndex, ocispec.Index{
+	manifests := []ocispec.Descriptor{forPlatform(other, foreign), forPlatform(img.Manifest, runtime.GOARCH)}
+	if o.attested {
+		attestation, err := r.pushAttestation(img)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		manifests = append(manifests, attestation)
+	}
+	return r.putJSON(o.types.index, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispec.MediaTypeImageIndex,
-		Manifests: []ocispec.Descriptor{forPlatform(other, foreign), forPlatform(img.Manifest, runtime.GOARCH)},
+		MediaType: o.types.index,
+		Manifests: o.named(manifests),
 	})
 }
 
@@ -111,7 +121,7 @@ func forPlatform(d ocispec.Descriptor, arch string) ocispec.Descriptor {
 	return d
 }
 
-func (r *Registry) pushManifest(img *Image, arch string, layers []*Layer) (manifest, config ocispec.Descriptor, err error) {
+func (r *Registry) pushManifest(img *Image, o imageOptions, arch string, layers []*Layer) (manifest, config ocispec.Descriptor, err error) {
 	created := time.Now().UTC().Truncate(time.Second)
 	c := ocispec.Image{
 		Created:  &created,
@@ -120,20 +130,24 @@ func (r *Registry) pushManifest(img *Image, arch string, layers []*Layer) (manif
 		Config: ocispec.ImageConfig{Labels: map[string]string{ocispec.AnnotationTitle: img.Repository + ":" + img.Tag}},
 		RootFS: ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{}},
 	}
-	m := ocispec.Manifest{
-		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispec.MediaTypeImageManifest,
-		Layers:    []ocispec.Descriptor{},
-	}
+	descriptors := []ocispec.Descriptor{}
 	for _, l := range layers {
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
-		m.Layers = append(m.Layers, l.Descriptor)
+		descriptors = append(descriptors, l.Descriptor)
 	}
-	if config, err = r.putJSON(ocispec.MediaTypeImageConfig, c); err != nil {
+	var content any = c
+	if o.artifact {
+		content = struct{}{}
+	}
+	if config, err = r.putJSON(o.types.config, content); err != nil {
 		return manifest, config, err
 	}
-	m.Config = config
-	manifest, err = r.putJSON(ocispec.MediaTypeImageManifest, m)
+	manifest, err = r.putJSON(o.types.manifest, ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: o.types.manifest,
+		Config:    o.named([]ocispec.Descriptor{config})[0],
+		Layers:    o.named(descriptors),
+	})
 	return manifest, config, err
 }
 

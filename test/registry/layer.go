@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -16,26 +18,26 @@ import (
 // MinLayerSize is the size in bytes of the smallest layer that can be made.
 const MinLayerSize = 2 << 10
 
-// Layer is a gzipped tar that holds one file of random content, or many empty
-// ones. The embedded
-// descriptor is the one that stands in the manifest.
+// Layer is a tar that holds one file of random content, many empty ones, or none.
+// The embedded descriptor is the one that stands in the manifest; the end of its
+// media type tells the compression: gzip, zstd or none.
 type Layer struct {
 	ocispec.Descriptor
 	// DiffID is the digest of the uncompressed tar.
 	DiffID digest.Digest
 
 	seed     [32]byte // all the content follows from it
-	fileSize int64
-	files    int // further, empty ones
-	padding  int // length of the gzip header's extra field, which makes Size exact
+	fileSize int64    // negative: no such file
+	files    int      // further, empty ones
+	padding  int      // length of the gzip header's extra field, which makes Size exact
 }
 
-// NewLayer makes a layer whose compressed blob has exactly size bytes.
+// NewLayer makes a gzipped layer whose blob has exactly size bytes.
 func NewLayer(size int64) (*Layer, error) {
 	if size < MinLayerSize {
 		return nil, fmt.Errorf("a layer of %d bytes cannot be made: the smallest has %d", size, MinLayerSize)
 	}
-	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Size: size}}
+	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}}
 	crand.Read(l.seed[:])
 
 	// The frame around the content (tar header and end, gzip header, 5 bytes for
@@ -46,27 +48,39 @@ func NewLayer(size int64) (*Layer, error) {
 		return nil, fmt.Errorf("measuring a layer of %d bytes: %w", size, err)
 	}
 	l.padding = int(size - framed - 2) // the field's length takes 2 bytes
+	return l, l.seal()
+}
 
+// NewLayerOf makes a layer of a media type, whose file has size bytes.
+func NewLayerOf(mediaType string, size int64) (*Layer, error) {
+	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: mediaType}, fileSize: size}
+	crand.Read(l.seed[:])
+	return l, l.seal()
+}
+
+// NewEmptyLayer makes a gzipped layer without any file. All of them are the same.
+func NewEmptyLayer() (*Layer, error) {
+	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}, fileSize: -1}
+	return l, l.seal()
+}
+
+// seal writes the layer once, and takes its digests and size.
+func (l *Layer) seal() error {
+	var size counter
 	blob, diff := digest.Canonical.Digester(), digest.Canonical.Digester()
-	if err := l.write(blob.Hash(), diff.Hash()); err != nil {
-		return nil, fmt.Errorf("making a layer of %d bytes: %w", size, err)
+	if err := l.write(io.MultiWriter(&size, blob.Hash()), diff.Hash()); err != nil {
+		return fmt.Errorf("making a layer with %d bytes: %w", l.fileSize, err)
 	}
-	l.Digest, l.DiffID = blob.Digest(), diff.Digest()
-	return l, nil
+	l.Size, l.Digest, l.DiffID = int64(size), blob.Digest(), diff.Digest()
+	return nil
 }
 
 // NewLayerOfFiles makes a layer of so many empty files, whose size is what it
 // comes to: it is fetched in no time and takes its time to unpack.
 func NewLayerOfFiles(files int) (*Layer, error) {
-	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}, files: files}
+	l := &Layer{Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}, fileSize: -1, files: files}
 	crand.Read(l.seed[:])
-	blob, diff := digest.Canonical.Digester(), digest.Canonical.Digester()
-	var size counter
-	if err := l.write(io.MultiWriter(blob.Hash(), &size), diff.Hash()); err != nil {
-		return nil, fmt.Errorf("making a layer of %d files: %w", files, err)
-	}
-	l.Digest, l.DiffID, l.Size = blob.Digest(), diff.Digest(), int64(size)
-	return l, nil
+	return l, l.seal()
 }
 
 // NewLayers makes a layer of each size, in order.
@@ -97,24 +111,20 @@ func (l *Layer) measure() (int64, error) {
 }
 
 // write writes the compressed blob to blob, and the tar inside it to diff.
-// Random content does not compress, so gzip is asked only to store it.
 func (l *Layer) write(blob, diff io.Writer) error {
-	level := gzip.NoCompression
-	if l.files > 0 {
-		level = gzip.BestSpeed
-	}
-	gz, err := gzip.NewWriterLevel(blob, level)
+	compressed, err := l.compress(blob)
 	if err != nil {
 		return err
 	}
-	gz.Extra = extraField(l.padding)
-	tw := tar.NewWriter(io.MultiWriter(gz, diff))
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("data-%x", l.seed[:8]), Mode: 0o644, Size: l.fileSize}
-	if err := tw.WriteHeader(header); err != nil {
-		return err
-	}
-	if _, err := io.CopyN(tw, rand.NewChaCha8(l.seed), l.fileSize); err != nil {
-		return err
+	tw := tar.NewWriter(io.MultiWriter(compressed, diff))
+	if l.fileSize >= 0 {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("data-%x", l.seed[:8]), Mode: 0o644, Size: l.fileSize}
+		if err := tw.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(tw, rand.NewChaCha8(l.seed), l.fileSize); err != nil {
+			return err
+		}
 	}
 	for i := range l.files {
 		empty := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("empty-%x/%d", l.seed[:8], i), Mode: 0o644}
@@ -125,8 +135,34 @@ func (l *Layer) write(blob, diff io.Writer) error {
 	if err := tw.Close(); err != nil {
 		return err
 	}
-	return gz.Close()
+	return compressed.Close()
 }
+
+// compress compresses as the media type says. Random content does not compress,
+// so gzip is asked only to store it; the headers of many files do.
+func (l *Layer) compress(w io.Writer) (io.WriteCloser, error) {
+	switch {
+	case strings.HasSuffix(l.MediaType, "gzip"):
+		level := gzip.NoCompression
+		if l.files > 0 {
+			level = gzip.BestSpeed
+		}
+		gz, err := gzip.NewWriterLevel(w, level)
+		if err == nil {
+			gz.Extra = extraField(l.padding)
+		}
+		return gz, err
+	case strings.HasSuffix(l.MediaType, "zstd"):
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	default:
+		return plain{w}, nil
+	}
+}
+
+// plain does not compress.
+type plain struct{ io.Writer }
+
+func (plain) Close() error { return nil }
 
 // extraField returns n bytes for a gzip header to carry: none, or one subfield
 // of zeros.

@@ -2,12 +2,15 @@ package registry_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net/http"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pulltrace/pulltrace/test/registry"
 )
@@ -30,6 +33,32 @@ func TestLayersHaveTheSizeAskedFor(t *testing.T) {
 	}
 	if _, err := registry.NewLayer(registry.MinLayerSize - 1); err == nil {
 		t.Error("a layer below the smallest size was made")
+	}
+}
+
+// What a media type says of a blob is true of it.
+func TestLayersOfMediaTypes(t *testing.T) {
+	reg := start(t)
+	for mediaType, decompress := range map[string]func(io.Reader) (io.Reader, error){
+		ocispec.MediaTypeImageLayer:     func(r io.Reader) (io.Reader, error) { return r, nil },
+		ocispec.MediaTypeImageLayerGzip: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		ocispec.MediaTypeImageLayerZstd: func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) },
+	} {
+		layer, err := registry.NewLayerOf(mediaType, 50_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blob := fetch(t, blobURL(push(t, reg, "types:1", layer), layer.Digest))
+		if int64(len(blob)) != layer.Size || digest.FromBytes(blob) != layer.Digest {
+			t.Errorf("%s: the blob has %d bytes, the descriptor says %d of %s", mediaType, len(blob), layer.Size, layer.Digest)
+		}
+		tar, err := decompress(bytes.NewReader(blob))
+		if err != nil {
+			t.Fatalf("%s: %v", mediaType, err)
+		}
+		if got, err := digest.FromReader(tar); err != nil || got != layer.DiffID {
+			t.Errorf("%s: the tar has digest %s (%v), the layer says %s", mediaType, got, err, layer.DiffID)
+		}
 	}
 }
 

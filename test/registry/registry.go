@@ -26,8 +26,11 @@ type Registry struct {
 }
 
 // Start starts an empty registry on a free port of 127.0.0.1.
-func Start() (*Registry, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func Start() (*Registry, error) { return StartOn("127.0.0.1:0") }
+
+// StartOn is Start on an address of its own.
+func StartOn(address string) (*Registry, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("starting registry: %w", err)
 	}

@@ -1,0 +1,105 @@
+package registry
+
+import (
+	"slices"
+
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// ImageOption changes how an image is made.
+type ImageOption func(*imageOptions)
+
+type imageOptions struct {
+	singleManifest bool
+	attested       bool
+	artifact       bool
+	types          mediaTypes
+	refName        string
+	foreign        []*Layer // of the other platform's manifest
+}
+
+type mediaTypes struct{ index, manifest, config string }
+
+func newImageOptions(opts []ImageOption) imageOptions {
+	o := imageOptions{types: mediaTypes{ocispec.MediaTypeImageIndex, ocispec.MediaTypeImageManifest, ocispec.MediaTypeImageConfig}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// SingleManifest leaves the index out: the tag names the manifest itself.
+func SingleManifest() ImageOption {
+	return func(o *imageOptions) { o.singleManifest = true }
+}
+
+// Docker gives index, manifest and config Docker's media types.
+func Docker() ImageOption {
+	return func(o *imageOptions) {
+		o.types = mediaTypes{
+			index:    "application/vnd.docker.distribution.manifest.list.v2+json",
+			manifest: "application/vnd.docker.distribution.manifest.v2+json",
+			config:   "application/vnd.docker.container.image.v1+json",
+		}
+	}
+}
+
+// Artifact makes no image but an artifact: its config is an empty object of this
+// media type.
+func Artifact(config string) ImageOption {
+	return func(o *imageOptions) { o.artifact, o.types.config = true, config }
+}
+
+// Attested adds an attestation of the manifest to the index, as BuildKit does.
+func Attested() ImageOption {
+	return func(o *imageOptions) { o.attested = true }
+}
+
+// RefName annotates each descriptor with org.opencontainers.image.ref.name.
+func RefName(name string) ImageOption {
+	return func(o *imageOptions) { o.refName = name }
+}
+
+// Foreign gives the manifest of the other platform these layers.
+func Foreign(layers []*Layer) ImageOption {
+	return func(o *imageOptions) { o.foreign = layers }
+}
+
+// named annotates descriptors with the ref name, if there is one.
+func (o imageOptions) named(descriptors []ocispec.Descriptor) []ocispec.Descriptor {
+	descriptors = slices.Clone(descriptors)
+	for i := range descriptors {
+		if o.refName != "" {
+			descriptors[i].Annotations = map[string]string{ocispec.AnnotationRefName: o.refName}
+		}
+	}
+	return descriptors
+}
+
+func (r *Registry) pushAttestation(img *Image) (ocispec.Descriptor, error) {
+	const inToto = "application/vnd.in-toto+json"
+	statement, err := r.putJSON(inToto, map[string]string{"subject": img.Manifest.Digest.String()})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	config, err := r.putJSON(ocispec.MediaTypeImageConfig, ocispec.Image{
+		Platform: ocispec.Platform{OS: "unknown", Architecture: "unknown"},
+		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: nil},
+	})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	manifest, err := r.putJSON(ocispec.MediaTypeImageManifest, ocispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ocispec.MediaTypeImageManifest,
+		Config:    config,
+		Layers:    []ocispec.Descriptor{statement},
+	})
+	manifest.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
+	manifest.Annotations = map[string]string{
+		"vnd.docker.reference.type":   "attestation-manifest",
+		"vnd.docker.reference.digest": img.Manifest.Digest.String(),
+	}
+	return manifest, err
+}
