@@ -41,6 +41,8 @@ type lease struct {
 	image    pull.Image
 	index    *document
 	manifest *pull.Manifest
+	brought  map[digest.Digest]bool // manifests that it is made of
+	further  int                    // layers of those but the first
 
 	infos    map[digest.Digest]content.Info // of blobs that are committed
 	unpacked map[digest.Digest]time.Time    // chains that are committed
@@ -48,6 +50,7 @@ type lease struct {
 	wasOpen  map[digest.Digest]bool         // blobs whose ingest was seen
 	shared   map[digest.Digest]bool         // blobs, whether another namespace had them
 	unusable map[digest.Digest]bool         // documents that could not be read
+	read     map[digest.Digest]document     // indexes and manifests
 }
 
 func newLease(l leases.Lease) *lease {
@@ -61,6 +64,8 @@ func newLease(l leases.Lease) *lease {
 		wasOpen:  make(map[digest.Digest]bool),
 		shared:   make(map[digest.Digest]bool),
 		unusable: make(map[digest.Digest]bool),
+		read:     make(map[digest.Digest]document),
+		brought:  make(map[digest.Digest]bool),
 	}
 }
 
@@ -174,7 +179,8 @@ func (l *lease) findRoot() {
 func (l *lease) takeRoot(root digest.Digest) {
 	if root != l.root {
 		l.root, l.rootedAt, l.fetched = root, time.Time{}, false
-		l.image, l.index, l.manifest = pull.Image{}, nil, nil
+		l.image, l.index, l.manifest, l.further = pull.Image{}, nil, nil, 0
+		clear(l.brought)
 	}
 }
 

@@ -3,6 +3,7 @@ package containerd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -128,6 +129,10 @@ func (k *look) readManifest(l *lease) error {
 			l.index = &doc
 			return k.readManifest(l)
 		}
+		l.brought[d] = true
+	}
+	if err := k.readFurther(l); err != nil {
+		return err
 	}
 	if l.manifest.ChainIDs != nil || l.unusable[l.manifest.Config.Digest] {
 		return nil
@@ -136,7 +141,7 @@ func (k *look) readManifest(l *lease) error {
 	if err != nil || !ok {
 		return err
 	}
-	ids, err := parseChainIDs(b, len(l.manifest.Layers))
+	ids, err := parseChainIDs(b, len(l.manifest.Layers)-l.further)
 	if err != nil || ids == nil {
 		l.unusable[l.manifest.Config.Digest] = true
 		return nil //nolint:nilerr // a config that is none: the pull has no unpack to tell
@@ -150,6 +155,9 @@ func (k *look) readManifest(l *lease) error {
 // document reads an index or manifest. It is not ok until it is there, nor if
 // it is none.
 func (k *look) document(l *lease, d digest.Digest) (doc document, ok bool, err error) {
+	if doc, ok = l.read[d]; ok {
+		return doc, true, nil
+	}
 	b, ok, err := k.small(l, d)
 	if err != nil || !ok {
 		return document{}, false, err
@@ -159,6 +167,7 @@ func (k *look) document(l *lease, d digest.Digest) (doc document, ok bool, err e
 		l.unusable[d] = true
 		return document{}, false, nil //nolint:nilerr // bad input is no error of the source
 	}
+	l.read[d] = doc
 	return doc, true, nil
 }
 
@@ -235,7 +244,7 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 // readLayers reads the state of the blobs and snapshots of a pull.
 func (k *look) readLayers(l *lease, r *pull.Reading) error {
 	r.Blobs = make(map[digest.Digest]pull.Blob, len(l.manifest.Layers)+1)
-	for _, d := range append([]pull.Descriptor{l.manifest.Config}, l.manifest.Layers...) {
+	for _, d := range slices.Concat([]pull.Descriptor{l.manifest.Config}, l.manifest.Configs, l.manifest.Layers) {
 		b, err := k.blob(l, d.Digest)
 		if err != nil {
 			return err

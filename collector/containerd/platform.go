@@ -1,9 +1,14 @@
 package containerd
 
 import (
+	"math"
+	"slices"
+
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
 // chosen is the manifest of the index that this pull brings, empty as long as
@@ -29,6 +34,9 @@ func (k *look) chosen(l *lease) (digest.Digest, error) {
 		if brought == 0 && len(listed) == 1 && doc.Config != nil && l.lists(doc.Config.Digest) {
 			brought = 1
 		}
+		if brought > 0 && brought == len(doc.Layers) {
+			brought = math.MaxInt // whole
+		}
 		if brought > most {
 			best, most = m, brought
 		}
@@ -40,6 +48,45 @@ func (k *look) chosen(l *lease) (digest.Digest, error) {
 		return nodeManifest(l.index.Manifests), nil
 	}
 	return best, nil
+}
+
+// readFurther adds what the pull brings of further manifests of the index: those
+// all of whose layers the lease lists.
+func (k *look) readFurther(l *lease) error {
+	if l.index == nil {
+		return nil
+	}
+	for _, m := range l.index.Manifests {
+		if l.brought[m.Digest] || !l.lists(m.Digest) {
+			continue
+		}
+		doc, ok, err := k.document(l, m.Digest)
+		if err != nil {
+			return err
+		}
+		if further := doc.manifest(); ok && further != nil && l.brings(further) {
+			all := *l.manifest
+			all.Configs = append(slices.Clone(all.Configs), further.Config)
+			all.Layers = append(slices.Clone(all.Layers), further.Layers...)
+			l.manifest = &all
+			l.brought[m.Digest] = true
+			l.further += len(further.Layers)
+		}
+	}
+	return nil
+}
+
+// brings tells whether the lease lists all layers of a manifest, and one at least
+// that is not of the manifests that it is known to bring.
+func (l *lease) brings(m *pull.Manifest) bool {
+	isNew := false
+	for _, d := range m.Layers {
+		if !l.lists(d.Digest) {
+			return false
+		}
+		isNew = isNew || !slices.Contains(l.manifest.Layers, d)
+	}
+	return isNew
 }
 
 // brought is how many layers of a manifest the lease lists, as blobs or as

@@ -111,21 +111,23 @@ func (i *Image) learn(o Image) {
 	}
 }
 
+// learnManifest takes a manifest, or one that tells more: the chains, or the layers
+// of a further platform.
 func (h *history) learnManifest(m *Manifest) {
-	if m == nil {
+	if m == nil || (h.manifest != nil && h.manifest.ChainIDs != nil && len(m.Layers) <= len(h.manifest.Layers)) {
 		return
 	}
-	if h.manifest == nil {
-		for _, d := range m.blobs() {
+	for _, d := range m.blobs() {
+		if h.blobs[d.Digest] == nil {
 			h.blobs[d.Digest] = &blob{Descriptor: d}
 		}
 	}
-	if h.manifest == nil || h.manifest.ChainIDs == nil {
-		for _, id := range m.ChainIDs {
+	for _, id := range m.ChainIDs {
+		if h.chains[id] == nil {
 			h.chains[id] = &chain{}
 		}
-		h.manifest = m
 	}
+	h.manifest = m
 }
 
 // learn merges one reading of a blob of a pull that was created at a time.

@@ -184,13 +184,17 @@ type Manifest struct {
 	Config   Descriptor
 	Layers   []Descriptor
 	ChainIDs []digest.Digest // of the layers' snapshots; nil until the config was read
+
+	// Configs are those of further platforms that the pull brings as well. Their
+	// layers follow on those of this one, and have no chain IDs.
+	Configs []Descriptor
 }
 
-// blobs are the distinct blobs whose bytes a pull counts: config and layers.
+// blobs are the distinct blobs whose bytes a pull counts: configs and layers.
 func (m *Manifest) blobs() []Descriptor {
 	blobs := make([]Descriptor, 0, len(m.Layers)+1)
 	seen := make(map[digest.Digest]bool, len(m.Layers)+1)
-	for _, d := range append([]Descriptor{m.Config}, m.Layers...) {
+	for _, d := range slices.Concat([]Descriptor{m.Config}, m.Configs, m.Layers) {
 		if !seen[d.Digest] {
 			seen[d.Digest] = true
 			blobs = append(blobs, d)
