@@ -194,3 +194,35 @@ func TestArtifact(t *testing.T) {
 	n.checkSuccessIn("default", span, img, pull, n.registry.Served(img.Blobs()...))
 	n.checkDownloads(span, img)
 }
+
+// All platforms of an image: the layers of each are part of the pull, also those
+// of the attestation. It unpacks none.
+func TestAllPlatforms(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	img := n.pushAs("platforms:1", n.layers(2<<20, 30_000), registry.Foreign(n.layers(30_000, 1<<20, 20_000)), registry.Attested())
+	n.registry.SetRate(3_000_000)
+	process := n.watch()
+	pull := n.ctrCall(img, "images", "pull", "--plain-http", "--all-platforms", img.Ref())
+	span := n.onlySpan(img, process)
+
+	served := n.servedAsBlobs()
+	n.record(span, n.within(pull, span, img), served)
+	n.checkClock(span, n.within(pull, span, img))
+	n.checkAttribute(span, "pulltrace.pull.outcome", "success")
+	n.checkAttribute(span, "pulltrace.pull.bytes.size", served)
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", served)
+	n.checkAttribute(span, "pulltrace.pull.bytes.cached", int64(0))
+	n.checkAttribute(span, "pulltrace.pull.layer.count", int64(6))
+}
+
+// servedAsBlobs is how many bytes of configs and layers the registry served: of
+// all but indexes and manifests.
+func (n *node) servedAsBlobs() (sum int64) {
+	for _, r := range n.registry.Requests() {
+		if r.Blob {
+			sum += r.Written
+		}
+	}
+	return sum
+}

@@ -11,6 +11,7 @@ type Request struct {
 	Method     string
 	Repository string
 	Digest     digest.Digest
+	Blob       bool      // asked for as a blob, not as a manifest
 	Offset     int64     // where the body begins in the content; above 0 it is a resume
 	Status     int       // 0 while unanswered, or where the connection was cut instead
 	Written    int64     // body bytes that went out
@@ -45,12 +46,11 @@ func (r *Registry) Served(digests ...digest.Digest) int64 {
 	return n
 }
 
-func (r *Registry) begin(req *Request) *Request {
+func (r *Registry) begin(req *Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	req.Start = time.Now()
 	r.requests = append(r.requests, req)
-	return req
 }
 
 func (r *Registry) answered(req *Request, status int) {

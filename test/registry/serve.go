@@ -33,14 +33,14 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 			continue
 		}
 		if dgst, c, ok := r.resolve(repository, reference); ok {
-			r.serveContent(w, req, repository, dgst, c)
+			r.serveContent(w, req, &Request{Method: req.Method, Repository: repository, Digest: dgst, Blob: kind == "/blobs/"}, c)
 			return
 		}
 	}
 	http.NotFound(w, req)
 }
 
-func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, repository string, dgst digest.Digest, c *content) {
+func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, rec *Request, c *content) {
 	first, end, err := parseRange(req.Header.Get("Range"), c.size)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
@@ -50,10 +50,11 @@ func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, reposi
 	if req.Header.Get("Range") != "" {
 		status = http.StatusPartialContent
 	}
-	rec := r.begin(&Request{Method: req.Method, Repository: repository, Digest: dgst, Offset: first})
+	rec.Offset = first
+	r.begin(rec)
 	defer r.end(rec)
 
-	f, _ := r.faultsOf(dgst)
+	f, _ := r.faultsOf(rec.Digest)
 	if err := sleep(req.Context(), f.delay); err != nil {
 		return
 	}
@@ -72,7 +73,7 @@ func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, reposi
 	h := w.Header()
 	h.Set("Content-Type", c.mediaType)
 	h.Set("Content-Length", fmt.Sprint(end-first))
-	h.Set("Docker-Content-Digest", dgst.String())
+	h.Set("Docker-Content-Digest", rec.Digest.String())
 	h.Set("Accept-Ranges", "bytes")
 	if status == http.StatusPartialContent {
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, end-1, c.size))
