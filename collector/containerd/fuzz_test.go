@@ -35,7 +35,7 @@ func FuzzImageName(f *testing.F) {
 			t.Errorf("imageName(%q) = %+v", name, i)
 		}
 		labels := map[string]string{"containerd.io/distribution.source." + host: repository}
-		if i := sourceName(labels); i.Name != "" && i.Name != host+"/"+repository {
+		if i := sourceName(labels); i.Name != "" && (i.Registry != host || !strings.HasSuffix(i.Name, "/"+repository)) {
 			t.Errorf("sourceName(%q) = %+v", labels, i)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"testing"
-	"time"
 )
 
 func TestPullIsToldWhole(t *testing.T) {
@@ -342,78 +341,5 @@ func TestRuntimeEndedUnderAPull(t *testing.T) {
 	}
 	if p.Downloaded != 310 {
 		t.Errorf("downloaded %d, want the 310 bytes that came before", p.Downloaded)
-	}
-}
-
-func TestStalled(t *testing.T) {
-	s := newScene(3)
-	a := s.lease("a", "app", 0, 1)
-	a.open(0, 0.1, 300, 5)
-	if p := s.poll(60).Active[0]; p.Stalled || p.Idle != 55*time.Second {
-		t.Errorf("stalled %t after %s, want false after 55 s", p.Stalled, p.Idle)
-	}
-	if p := s.poll(66).Active[0]; !p.Stalled || p.Remaining >= 0 {
-		t.Errorf("stalled %t, remaining %s; want true and unknown", p.Stalled, p.Remaining)
-	}
-	a.open(0, 0.1, 400, 70)
-	if p := s.poll(70.5).Active[0]; p.Stalled {
-		t.Error("stalled, though it goes on")
-	}
-	if p := s.tracker.Unobserved(at(131)).Active[0]; !p.Stalled {
-		t.Error("not stalled, though nothing was heard of it")
-	}
-}
-
-// A pull that has no slot is queued as long as those that have them move, and
-// stalled when they do not.
-func TestQueuedBehindOthers(t *testing.T) {
-	for name, test := range map[string]struct {
-		slots   int
-		moving  bool
-		phase   Phase
-		stalled bool
-	}{
-		"behind a pull that moves":        {3, true, Queued, false},
-		"behind a dead one":               {3, false, Downloading, true},
-		"slots of its own, as before 2.1": {0, true, Downloading, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newScene(test.slots)
-			a, b := s.lease("a", "big", 0, 3), s.lease("b", "app", 0.5, 1)
-			for i := range 3 {
-				a.open(i, 0.1, 1, 0.2)
-			}
-			b.open(0, 0.6, 0, 0.6)
-			s.poll(1)
-			if test.moving {
-				for i := range 3 {
-					a.open(i, 0.1, 500, 89)
-				}
-			}
-			p := s.poll(90).Active[1]
-			if p.Phase != test.phase || p.Stalled != test.stalled {
-				t.Errorf("%s, stalled %t; want %s, %t", p.Phase, p.Stalled, test.phase, test.stalled)
-			}
-		})
-	}
-}
-
-func TestRateAndRemaining(t *testing.T) {
-	s := newScene(3)
-	a := s.lease("a", "app", 0, 1)
-	a.open(0, 0.1, 0, 0.1)
-	if p := s.poll(0.1).Active[0]; p.Remaining >= 0 {
-		t.Errorf("remaining %s while only the config has come, want unknown", p.Remaining)
-	}
-	for second := 1.0; second <= 8; second++ {
-		a.open(0, 0.1, int64(100*second), second)
-		s.poll(second)
-	}
-	p := s.poll(8).Active[0]
-	if p.Rate < 99 || p.Rate > 101 {
-		t.Errorf("rate %g, want 100", p.Rate)
-	}
-	if p.Remaining.Round(100*time.Millisecond) != 2*time.Second {
-		t.Errorf("remaining %s, want 2 s", p.Remaining)
 	}
 }

@@ -58,7 +58,7 @@ func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, rec *R
 	if err := sleep(req.Context(), f.delay); err != nil {
 		return
 	}
-	if refused := r.refusal(dgst); refused != 0 {
+	if refused := r.refusal(rec.Digest); refused != 0 {
 		if f.retryAfter > 0 {
 			w.Header().Set("Retry-After", fmt.Sprint(int(f.retryAfter.Seconds())))
 		}
