@@ -37,6 +37,7 @@ type blob struct {
 	base      int64     // offset that an earlier, given-up pull had reached
 	guessed   bool      // base is: this pull had written before it was seen
 	offset    int64     // highest seen
+	kept      int64     // the one seen before
 	missing   time.Time // last reading that had neither its ingest nor the blob
 	opened    time.Time // of the ingest, not before the pull
 	moved     time.Time // when the first bytes were seen to have come
@@ -156,6 +157,7 @@ func (b *blob) learn(r Blob, created time.Time) {
 		b.offset, b.moved = b.base, time.Time{}
 	}
 	if r.Ingest.Offset > b.offset {
+		b.kept = max(b.offset, b.base)
 		b.offset = r.Ingest.Offset
 		b.updated = later(b.updated, r.Ingest.Updated)
 		if b.moved.IsZero() {

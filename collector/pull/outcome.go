@@ -3,6 +3,8 @@ package pull
 import (
 	"slices"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // ErrOther is the error type of a failure whose reason is not known.
@@ -51,7 +53,36 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	if at := t.lastRemoved(h); !at.IsZero() {
 		e.at, e.estimated = at, false
 	}
+	t.takeBack(h, e.at)
 	return e, true
+}
+
+// takeBack takes from a pull that failed what came after its end: another pull
+// went on with its layers.
+func (t *Tracker) takeBack(h *history, end time.Time) {
+	for d, b := range h.blobs {
+		if b.committed.After(end) {
+			b.committed = time.Time{}
+			t.release(h, d)
+		}
+		if b.updated.After(end) {
+			b.offset = b.kept
+		}
+	}
+	for id, c := range h.chains {
+		if c.committed.After(end) {
+			*c = chain{held: c.held}
+			t.release(h, id)
+		}
+	}
+}
+
+// release lets another pull have brought a blob or a chain.
+func (t *Tracker) release(h *history, d digest.Digest) {
+	key := claimKey{h.id.Namespace, d}
+	if t.claims[key].by == h.id {
+		delete(t.claims, key)
+	}
 }
 
 // records are the events of image records of the pull's root, from its begin to
