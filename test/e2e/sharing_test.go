@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -57,6 +58,24 @@ func TestSecondPullTakesOver(t *testing.T) {
 	}
 	process.Stop()
 	n.checkOutcomes(2, 2)
+}
+
+// The same, and the first pull fails by a layer of its own.
+func TestSecondPullTakesOverFromAFailedOne(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.registry.SetRate(3_000_000)
+	first, second := n.sharing(true)
+	n.registry.SetFaults(first.Layers[2].Digest, registry.Delay(1200*time.Millisecond), registry.Status(http.StatusNotFound))
+	process := n.watch()
+	running := n.cri.Start(n.Context(), first.Ref())
+	time.Sleep(apart)
+	pullSecond := n.pull(second)
+	n.waitSpans(first, 1)
+	n.checkFailure(first, <-running, int64(len(first.Layers)))
+	n.checkOwnSuccess(second, pullSecond)
+	process.Stop()
+	n.checkOutcomes(1, 1)
 }
 
 // The same, and it is the second that is given up, while it waits for the layers
