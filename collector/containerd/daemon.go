@@ -67,10 +67,30 @@ func (s *Source) identify(ctx context.Context) error {
 // else listens for it, that may have been restarted under a pull.
 func socketTime(path string) time.Time {
 	info, err := os.Stat(path)
-	if err != nil || info.Mode().Type() != os.ModeSocket {
-		return time.Time{}
+	if err != nil || info.Mode().Type() != os.ModeSocket || info.ModTime().After(time.Now()) {
+		return time.Time{} // or the clock was set back since
 	}
 	return info.ModTime()
+}
+
+// stepLimit is the least by which a clock is set at once; smaller corrections
+// are made by letting it run faster or slower, the monotonic clock too.
+const stepLimit = 10 * time.Millisecond
+
+// stepped is by how much the wall clock was set since the last observation. What
+// is known of when containerd began follows it.
+func (s *Source) stepped(now time.Time) time.Duration {
+	if s.observed.IsZero() {
+		return 0
+	}
+	by := now.Round(0).Sub(s.observed.Round(0)) - now.Sub(s.observed)
+	if by.Abs() < stepLimit {
+		return 0
+	}
+	if !s.daemon.began.IsZero() {
+		s.daemon.began = s.daemon.began.Add(by)
+	}
+	return by
 }
 
 // lease is what is known of a lease that was listed.

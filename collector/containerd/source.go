@@ -48,6 +48,8 @@ type Source struct {
 
 	open map[string]ingests // as last seen, by namespace
 
+	observed time.Time // by Observe, when it last went well
+
 	sighted time.Time // by Watch, when it last looked at leases
 
 	mu      sync.Mutex
@@ -99,10 +101,14 @@ func (s *Source) Version(ctx context.Context) (string, error) {
 func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	var o pull.Observation
 	err := s.observe(ctx, &o)
-	o.Time = time.Now()
+	now := time.Now()
+	o.Time = now.Round(0) // by the wall clock, as all of containerd's times are
 	if err != nil {
 		s.lose(o.Time)
+		return o, err
 	}
+	o.Stepped = s.stepped(now)
+	s.observed = now
 	return o, err
 }
 

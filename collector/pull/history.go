@@ -25,6 +25,7 @@ type history struct {
 	reached float64   // highest progress
 	gone    time.Time // when the runtime was first seen without it
 	lost    bool      // the runtime itself ended then
+	stepped bool      // the wall clock was set meanwhile
 }
 
 // blob is what is known of one blob of a pull.

@@ -12,6 +12,9 @@ type Observation struct {
 	Time  time.Time // when it was complete: nothing in it is later
 	Pulls []Reading
 
+	// Stepped is by how much the wall clock was set since the last observation.
+	Stepped time.Duration
+
 	// Slots is how many downloads the runtime lets run at once over all pulls.
 	// A blob whose ingest is open may then still wait for a slot. 0 means that
 	// an open ingest has its slot.

@@ -62,6 +62,7 @@ type Estimate string
 
 // What can be estimated.
 const (
+	PullStart     Estimate = "pull.start"
 	ResolveEnd    Estimate = "resolve.end"
 	DownloadStart Estimate = "download.start"
 	DownloadBytes Estimate = "download.bytes"

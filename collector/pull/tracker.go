@@ -75,6 +75,9 @@ type Update struct {
 // Observe merges an observation and returns what it led to. One that is older
 // than the last tells nothing.
 func (t *Tracker) Observe(o Observation) Update {
+	if o.Stepped != 0 {
+		t.shift(o.Stepped, o.Time)
+	}
 	if o.Time.Before(t.observed) {
 		return Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())}
 	}
