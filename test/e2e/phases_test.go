@@ -24,7 +24,7 @@ func TestKillWhileAPullIsQueued(t *testing.T) {
 	n := newNode(t)
 	other := n.push("holder:1", 3<<20, 3<<20, 3<<20)
 	img := n.push("queued:1", 1<<20)
-	n.registry.SetRepositoryRate(other.Repository, 2_500_000)
+	n.registry.SetRepositoryRate(other.Repository, 1_200_000)
 	held := n.cri.Start(t.Context(), other.Ref())
 	time.Sleep(500 * time.Millisecond)
 	n.killDuringPull(img, time.Second)
