@@ -203,7 +203,7 @@ func (h *history) layerState(l *Layer, b *blob) LayerState {
 		return LayerUnpacking
 	case !b.committed.IsZero():
 		return LayerDownloaded
-	case b.open && (!b.ours || l.Download.Happened()):
+	case l.Download.Happened(), b.open && !b.ours: // or between its ingest and its commit
 		return LayerDownloading
 	default:
 		return LayerQueued
