@@ -3,8 +3,6 @@ package pull
 import (
 	"slices"
 	"time"
-
-	"github.com/opencontainers/go-digest"
 )
 
 // ErrOther is the error type of a failure whose reason is not known.
@@ -63,7 +61,7 @@ func (t *Tracker) takeBack(h *history, end time.Time) {
 	for d, b := range h.blobs {
 		if b.committed.After(end) {
 			b.committed = time.Time{}
-			t.release(h, d)
+			t.release(h, claimKey{h.id.Namespace, d, false})
 		}
 		if b.updated.After(end) {
 			b.offset = b.kept
@@ -72,14 +70,13 @@ func (t *Tracker) takeBack(h *history, end time.Time) {
 	for id, c := range h.chains {
 		if c.committed.After(end) {
 			*c = chain{held: c.held}
-			t.release(h, id)
+			t.release(h, claimKey{h.id.Namespace, id, true})
 		}
 	}
 }
 
 // release lets another pull have brought a blob or a chain.
-func (t *Tracker) release(h *history, d digest.Digest) {
-	key := claimKey{h.id.Namespace, d}
+func (t *Tracker) release(h *history, key claimKey) {
 	if t.claims[key].by == h.id {
 		delete(t.claims, key)
 	}
