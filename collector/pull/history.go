@@ -144,17 +144,20 @@ func (b *blob) learn(r Blob, created time.Time) {
 	if !b.open {
 		return
 	}
-	if r.Held && !b.ours {
-		b.ours, b.sawOpen = true, true
-		b.opened = later(r.Ingest.Started, created)
-		// An ingest that is older than the pull was left by an earlier one
-		// and is resumed: what it had is not fetched again.
+	if !b.ours {
+		// An ingest that is older than the pull is of an earlier one, or was
+		// left by it and is resumed: what it had is not fetched again.
+		b.base = 0
 		if r.Ingest.Started.Before(created) {
 			b.base = r.Ingest.Offset
 			if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Before > 0 {
 				b.base = min(r.Ingest.Before, b.base)
 			}
 		}
+	}
+	if r.Held && !b.ours {
+		b.ours, b.sawOpen = true, true
+		b.opened = later(r.Ingest.Started, created)
 		b.offset, b.moved = b.base, time.Time{}
 	}
 	if r.Ingest.Offset > b.offset {

@@ -44,3 +44,20 @@ func TestTakeover(t *testing.T) {
 		}
 	}
 }
+
+// What the first pull had fetched is not counted for the one that took over, also
+// where no poll saw it at work.
+func TestTakeoverBetweenPolls(t *testing.T) {
+	s := newScene(3)
+	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
+	a.open(0, 0.1, 600, 0.9)
+	b.watch(0, 0.1, 600, 0.9)
+	s.poll(1)
+	a.Gone = true
+	s.poll(1.1)
+	s.poll(1.4)
+	b.committed(0, 1.5, true)
+	if got := s.poll(2).Active[0]; got.Downloaded != 410 || got.Cached != 600 {
+		t.Errorf("downloaded %d, cached %d; want 410 with the config, and 600", got.Downloaded, got.Cached)
+	}
+}
