@@ -128,14 +128,17 @@ func (s *Source) remember(r record) {
 	s.records = append(s.records, r)
 }
 
+// tagTime is more than the lease of a tag lives, which holds nothing. That of a
+// pull holds nothing for as long as the registry takes to resolve the name.
+const tagTime = 50 * time.Millisecond
+
 // unclaimedRoot is the root of a lease that was seen, but went before it listed
 // anything: that of the only image record that was written after the lease was last
 // asked for its resources and is not of another lease. Such is a pull of an image
 // that was there. A record that is older is not the lease's, for it would have
-// listed its root by then: a tag, beside a pull that the registry refused. A lease
-// that went before it was asked at all may be that of the tag.
+// listed its root by then: a tag, beside a pull that the registry refused.
 func (s *Source) unclaimedRoot(ns string, gone *lease) digest.Digest {
-	if gone.askedAt.IsZero() {
+	if gone.askedAt.Sub(gone.created) < tagTime {
 		return ""
 	}
 	claimed := make(map[digest.Digest]bool)
