@@ -9,6 +9,9 @@ import (
 // brought each blob and snapshot to the node. Bytes exist once: of pulls that
 // share a blob, one fetched it and the others found it.
 func (t *Tracker) attribute(now time.Time) {
+	for _, h := range t.pulls {
+		t.handOver(h)
+	}
 	for _, h := range byStart(maps.Values(t.pulls)) {
 		if h.manifest == nil {
 			continue
@@ -32,6 +35,25 @@ func (t *Tracker) attribute(now time.Time) {
 				c.committed = t.journal.first(mark{h.id.Namespace, SnapshotCommitted, id}, h.created, until)
 			}
 			t.claimChain(h, claimKey{h.id.Namespace, id, true}, c, h.blobs[d.Digest])
+		}
+	}
+}
+
+// handOver notes what a pull that is gone left in its ingests: one that goes on
+// with them does not fetch it again.
+func (t *Tracker) handOver(h *history) {
+	if h.gone.IsZero() {
+		return
+	}
+	for d, b := range h.blobs {
+		if !b.sawOpen || !b.committed.IsZero() {
+			continue
+		}
+		for _, other := range t.pulls {
+			o := other.blobs[d]
+			if o != nil && other.id.Namespace == h.id.Namespace && other.gone.IsZero() && o.started.Equal(b.started) {
+				o.base = max(o.base, b.offset)
+			}
 		}
 	}
 }

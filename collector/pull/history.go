@@ -35,6 +35,7 @@ type blob struct {
 	open      bool      // its ingest was in the last reading
 	ours      bool      // this pull fetches it; else another one does, or it was there
 	sawOpen   bool      // this pull's ingest was seen
+	started   time.Time // of the ingest last seen, whoever opened it
 	base      int64     // offset that an earlier, given-up pull had reached
 	guessed   bool      // base is: this pull had written before it was seen
 	offset    int64     // highest seen
@@ -144,15 +145,16 @@ func (b *blob) learn(r Blob, created time.Time) {
 	if !b.open {
 		return
 	}
-	if !b.ours {
+	if !b.ours && !r.Ingest.Started.Equal(b.started) {
+		b.base = 0
+	}
+	b.started = r.Ingest.Started
+	if !b.ours && r.Ingest.Started.Before(created) {
 		// An ingest that is older than the pull is of an earlier one, or was
 		// left by it and is resumed: what it had is not fetched again.
-		b.base = 0
-		if r.Ingest.Started.Before(created) {
-			b.base = r.Ingest.Offset
-			if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Before > 0 {
-				b.base = min(r.Ingest.Before, b.base)
-			}
+		b.base = r.Ingest.Offset
+		if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Before > 0 {
+			b.base = min(r.Ingest.Before, b.base)
 		}
 	}
 	if r.Held && !b.ours {

@@ -48,10 +48,17 @@ func TestTakeover(t *testing.T) {
 // What the first pull had fetched is not counted for the one that took over, also
 // where no poll saw it at work.
 func TestTakeoverBetweenPolls(t *testing.T) {
+	for name, opened := range map[string]float64{"opened before the second pull": 0.1, "opened after it": 0.3} {
+		t.Run(name, func(t *testing.T) { testTakeoverBetweenPolls(t, opened) })
+	}
+}
+
+func testTakeoverBetweenPolls(t *testing.T, opened float64) {
+	t.Helper()
 	s := newScene(3)
 	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
-	a.open(0, 0.1, 600, 0.9)
-	b.watch(0, 0.1, 600, 0.9)
+	a.open(0, opened, 600, 0.9)
+	b.watch(0, opened, 600, 0.9)
 	s.poll(1)
 	a.Gone = true
 	s.poll(1.1)
