@@ -5,15 +5,18 @@ CODE   := . test test/conformance examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build test unit race e2e lint fmt demo
+.PHONY: help build test test-matrix unit race e2e lint fmt demo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
 
 test: unit e2e ## all tests
+
+test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
+	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)
 
 unit: ## tests that need nothing but Go
 	go test $(TESTFLAGS) ./...

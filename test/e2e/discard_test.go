@@ -36,11 +36,7 @@ func (n *node) pullAndDiscard(flags ...string) {
 	served := n.registry.Served(img.Blobs()...)
 	n.checkSuccess(span, img, pull, served)
 	n.checkTree(span, img.Layers, img)
-	for _, layer := range n.receiver.Children(span) {
-		if layer.Name == "layer" {
-			n.checkDownload(layer, clockLimit)
-		}
-	}
+	n.checkAnswers(span, clockLimit)
 	n.wait("the layers to be thrown away", func() bool {
 		return !slices.ContainsFunc(img.Layers, func(l *registry.Layer) bool { return n.daemon.HasBlob(l.Digest) })
 	})
