@@ -25,11 +25,10 @@ unit: ## tests that need nothing but Go
 race: ## the unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
 
-# One package at a time: the suites compare clocks. Several tests at a time: they
-# mostly wait for a slow registry. Not cached: go cannot see that the binary they
-# build has changed.
+# One package at a time, and no more tests than cores: the suites compare clocks.
+# Not cached: go cannot see that the binary they build has changed.
 e2e: ## tests against real containerds, which they build; as root
-	cd test && go test -v -p 1 -parallel 4 -count=1 -timeout 20m $(TESTFLAGS) ./...
+	cd test && go test -v -p 1 -count=1 -timeout 20m $(TESTFLAGS) ./...
 	cd test/conformance && go test -v -count=1 -timeout 5m $(TESTFLAGS) ./...
 
 lint: ## linters, formats and go.mod files of every module
