@@ -145,8 +145,8 @@ func (b *blob) learn(r Blob, created time.Time) {
 	if !b.open {
 		return
 	}
-	if !b.ours && !r.Ingest.Started.Equal(b.started) {
-		b.base = 0
+	if !r.Ingest.Started.Equal(b.started) {
+		b.base = 0 // a new one: what the last had was collected as garbage
 	}
 	b.started = r.Ingest.Started
 	if !b.ours && r.Ingest.Started.Before(created) {

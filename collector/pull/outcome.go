@@ -3,6 +3,8 @@ package pull
 import (
 	"slices"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // ErrOther is the error type of a failure whose reason is not known.
@@ -63,7 +65,7 @@ func (t *Tracker) takeBack(h *history, end time.Time) {
 			b.committed = time.Time{}
 			t.release(h, claimKey{h.id.Namespace, d, false})
 		}
-		if b.updated.After(end) {
+		if b.updated.After(end) && t.tookOver(h, d) {
 			b.offset = b.kept
 		}
 	}
@@ -73,6 +75,16 @@ func (t *Tracker) takeBack(h *history, end time.Time) {
 			t.release(h, claimKey{h.id.Namespace, id, true})
 		}
 	}
+}
+
+// tookOver tells whether another pull went on with an ingest of this one.
+func (t *Tracker) tookOver(h *history, d digest.Digest) bool {
+	for _, other := range t.pulls {
+		if o := other.blobs[d]; other != h && o != nil && o.ours && o.started.Equal(h.blobs[d].started) {
+			return true
+		}
+	}
+	return false
 }
 
 // release lets another pull have brought a blob or a chain.
