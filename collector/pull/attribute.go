@@ -70,9 +70,22 @@ func (t *Tracker) claimBlob(h *history, b *blob) {
 		return
 	case (!b.held || !b.stored) && h.gone.IsZero():
 		return
+	case !b.held && t.fetchedBeside(h, b):
+		return
 	}
 	b.ours = true
 	t.claims[key] = claim{h.id, b.committed}
+}
+
+// fetchedBeside tells whether a blob that this pull's lease was never seen to hold
+// came while another pull ran that does hold it.
+func (t *Tracker) fetchedBeside(h *history, b *blob) bool {
+	for _, other := range t.pulls {
+		if o := other.blobs[b.Digest]; o != nil && other.id.Namespace == h.id.Namespace && o.held && !b.committed.Before(other.created) {
+			return true
+		}
+	}
+	return false
 }
 
 // claimChain gives a snapshot that was committed while the pull ran to the pull
