@@ -112,12 +112,14 @@ func (n *node) checkDuration(took time.Duration) {
 	}
 }
 
-// logDownloads shows how far a download span is from the registry's request.
+// logDownloads shows how far a download span is from the registry's request, and
+// adds it to the report.
 func (n *node) logDownloads(span otlp.Span) {
 	for _, layer := range n.receiver.Children(span) {
 		for _, step := range n.receiver.Children(layer) {
 			for _, req := range n.registry.Requests() {
 				if step.Name == "download" && req.Digest.String() == layer.Attributes["pulltrace.layer.digest"] {
+					recordDownload(step.Start.Sub(req.Start))
 					n.Logf("download of layer %v: start %+.1f ms, end %+.1f ms off the registry's request", layer.Attributes["pulltrace.layer.index"],
 						milliseconds(step.Start.Sub(req.Start)), milliseconds(step.End.Sub(req.End)))
 				}

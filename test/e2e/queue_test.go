@@ -10,9 +10,8 @@ import (
 	"github.com/pulltrace/pulltrace/test/registry"
 )
 
-// slotLimit is between the inferred start of a download that was queued and the
-// registry's GET.
-const slotLimit = 20 * time.Millisecond
+// queuedFor is how long a layer waits, at least, that has no download slot.
+const queuedFor = clockLimit
 
 // A single image with more layers than containerd has download slots: those that
 // wait are queued for longer than a stall takes, and the pull is not stalled.
@@ -168,10 +167,12 @@ func (n *node) checkQueued(span otlp.Span, img *registry.Image, atLeast int) {
 				continue
 			}
 			digest := layer.Attributes["pulltrace.layer.digest"]
-			if off := step.Start.Sub(n.asked(img, digest)); off.Abs() > slotLimit {
+			off := step.Start.Sub(n.asked(img, digest))
+			recordDownload(off)
+			if off.Abs() > clockLimit {
 				n.Errorf("the download of layer %v starts %s after the registry's GET", layer.Attributes["pulltrace.layer.index"], off)
 			}
-			if step.Start.Sub(layer.Start) < slotLimit {
+			if step.Start.Sub(layer.Start) < queuedFor {
 				continue
 			}
 			queued++

@@ -24,15 +24,46 @@ type row struct {
 
 var report struct {
 	sync.Mutex
-	rows  []row
-	calls map[string]int // by method
+	rows      []row
+	downloads []time.Duration // start of a download span minus the registry's GET
+	calls     map[string]int  // by method
 }
 
-// TestMain prints what was measured once all tests have run.
+// What spans may be off, over all pulls. A single one may be late because the
+// machine is; if many are, it is Pulltrace.
+const (
+	medianBound    = 20 * time.Millisecond
+	nineInTenBound = 50 * time.Millisecond
+	enoughToJudge  = 20 // of what was measured
+)
+
+// TestMain prints what was measured once all tests have run, and holds it
+// against the bounds.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	printReport()
+	var starts, ends []time.Duration
+	for _, r := range report.rows {
+		starts, ends = append(starts, r.start), append(ends, r.end)
+	}
+	for what, off := range map[string][]time.Duration{"pulls start": starts, "pulls end": ends, "downloads start": report.downloads} {
+		if !withinBounds(what, off) {
+			code = max(code, 1)
+		}
+	}
 	os.Exit(code)
+}
+
+// withinBounds tells how far off something is as a rule, and whether that is
+// little enough.
+func withinBounds(what string, off []time.Duration) bool {
+	if len(off) < enoughToJudge {
+		return true
+	}
+	slices.SortFunc(off, func(a, b time.Duration) int { return cmp.Compare(a.Abs(), b.Abs()) })
+	median, most := off[len(off)/2].Abs(), off[len(off)*9/10].Abs()
+	fmt.Printf("%s %.1f ms off (median of %d), nine in ten at most %.1f ms\n", what, milliseconds(median), len(off), milliseconds(most))
+	return median <= medianBound && most <= nineInTenBound
 }
 
 // record adds a row to the report.
@@ -43,6 +74,13 @@ func (n *node) record(span otlp.Span, pull cri.Pull, served int64) {
 	report.rows = append(report.rows, row{
 		test: n.Name(), start: span.Start.Sub(pull.Start), end: span.End.Sub(pull.End), told: told, served: served,
 	})
+}
+
+// recordDownload adds how far the start of a download is off.
+func recordDownload(off time.Duration) {
+	report.Lock()
+	defer report.Unlock()
+	report.downloads = append(report.downloads, off)
 }
 
 func countCall(method string) {
