@@ -14,7 +14,7 @@ import (
 // clockLimit is how far the ends of one span may be from the CRI call's or the
 // registry's clock: more than a busy machine is late, and less than any poll
 // takes. How far they are as a rule is held over all pulls (bounds in report_test.go).
-const clockLimit = 250 * time.Millisecond
+const clockLimit = 100 * time.Millisecond
 
 // checkClock holds a span's start and end against the CRI call's own clock.
 func (n *node) checkClock(span otlp.Span, pull cri.Pull) {

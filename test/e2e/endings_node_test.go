@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +25,11 @@ func TestCancelledPull(t *testing.T) {
 	n.registry.SetRate(3_000_000)
 	process := n.watch()
 
-	ctx, cancel := context.WithTimeout(n.Context(), 2*time.Second)
+	ctx, cancel := context.WithCancel(n.Context())
 	defer cancel()
+	time.AfterFunc(2*time.Second, cancel) // no deadline: containerd would know it too
 	pull := n.cri.Pull(ctx, img.Ref())
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if ctx.Err() == nil {
 		t.Fatalf("the pull ended by itself: %v", pull.Err)
 	}
 	n.waitSpans(img, 1)
