@@ -176,9 +176,7 @@ func (n *node) within(program cri.Pull, span otlp.Span, img *registry.Image) cri
 // ctr runs ctr in a namespace, which must go well.
 func (n *node) ctr(namespace string, args ...string) {
 	n.Helper()
-	if out, err := n.daemon.Ctr(n.Context(), namespace, args...).CombinedOutput(); err != nil {
-		n.Fatalf("ctr %v: %v\n%s", args, err, out)
-	}
+	n.ctrOutput(namespace, args...)
 }
 
 // clientPull fetches an image without unpacking it, in this process.
