@@ -133,6 +133,20 @@ func (d *Daemon) configure() error {
 
 func (d *Daemon) configPath() string { return filepath.Join(d.dir, "config.toml") }
 
+// RestartAs is Restart with another minor version, as after an upgrade.
+func (d *Daemon) RestartAs(version string) {
+	d.t.Helper()
+	bin, err := Build(d.t.Context(), version)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.bin, d.Version = bin, version
+	if err := d.configure(); err != nil {
+		d.t.Fatalf("configuring containerd: %v", err)
+	}
+	d.Restart()
+}
+
 // Restart starts the daemon again on what it left, after Stop or Kill, and
 // waits until it answers.
 func (d *Daemon) Restart() {

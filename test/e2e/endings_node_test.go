@@ -95,25 +95,31 @@ func TestDiskFull(t *testing.T) {
 }
 
 // Layers that come whole, with the right digest, and cannot be unpacked: one is
-// no tar where the manifest says so, the other is not what the config says.
+// no tar where the manifest says so, one is not what the config says, and one is a
+// gzip that is broken in its middle.
 func TestLayerThatDoesNotUnpack(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
 	n.registry.SetRate(2_000_000)
 	process := n.watch()
-	for name, spoil := range map[string]func(*registry.Layer){
-		"no-tar":    func(l *registry.Layer) { l.MediaType = ocispec.MediaTypeImageLayer },
-		"other-tar": func(l *registry.Layer) { l.DiffID = digest.FromString("another tar") },
+	broken, err := registry.NewBrokenLayer(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(registry.Layer) *registry.Layer{
+		"no-tar":      func(l registry.Layer) *registry.Layer { l.MediaType = ocispec.MediaTypeImageLayer; return &l },
+		"other-tar":   func(l registry.Layer) *registry.Layer { l.DiffID = digest.FromString("another tar"); return &l },
+		"broken-gzip": func(registry.Layer) *registry.Layer { return broken },
 	} {
 		layers := n.layers(1<<20, 4<<20)
-		spoil(layers[0])
+		layers[0] = spoil(*layers[0])
 		img := n.pushLayers(name+":1", layers)
 		pull := n.cri.Pull(n.Context(), img.Ref())
 		n.waitSpans(img, 1)
 		n.checkFailure(img, pull, 1)
 	}
 	process.Stop()
-	n.checkOutcomes(0, 2)
+	n.checkOutcomes(0, 3)
 }
 
 // An image verifier that says no comes before anything was fetched: nobody sees

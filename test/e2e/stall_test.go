@@ -10,41 +10,78 @@ import (
 	"github.com/pulltrace/pulltrace/test/registry"
 )
 
-// The threshold of these tests is 3 s, so that a stall takes seconds.
+// The threshold of most of these tests is 3 s, so that a stall takes seconds.
 const shortThreshold = "--stall-threshold=3s"
 
-// A pull whose only layer stands still for 6 s and goes on: it is stalled from
+// A pull whose only layer stands still for 7 s and goes on: it is stalled from
 // 3 s after its last byte until it goes on, and ends well.
 func TestStalledThenGoesOn(t *testing.T) {
 	t.Parallel()
-	n := newNode(t)
+	newNode(t).stallAndGoOn(3*time.Second, 7*time.Second, shortThreshold)
+}
+
+// The same by the clock of every day: 70 s, and the threshold of 60 s that is the
+// default.
+func TestStalledForMoreThanAMinute(t *testing.T) {
+	t.Parallel()
+	newNode(t).stallAndGoOn(time.Minute, 70*time.Second)
+}
+
+func (n *node) stallAndGoOn(threshold, still time.Duration, flags ...string) {
+	n.Helper()
 	img := n.push("stalls:1", 6<<20)
 	n.registry.SetRate(3_000_000)
 	n.registry.SetFaults(img.Layers[0].Digest, registry.StallAt(3<<20))
-	process := n.watch(shortThreshold)
-	done := n.cri.Start(t.Context(), img.Ref())
-	time.Sleep(8 * time.Second)
+	process := n.watch(flags...)
+	done := n.cri.Start(n.Context(), img.Ref())
+	time.Sleep(time.Second + still) // a second for the bytes until then
 	resumed := time.Now()
 	n.registry.SetFaults(img.Layers[0].Digest)
 	pull := <-done
-	if pull.Err != nil {
-		t.Fatal(pull.Err)
-	}
+	n.mustGoWell(pull)
 	span := n.onlySpan(img, process)
 	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...))
 	n.checkTree(span, img.Layers, img)
 
 	last := n.lastServedBefore(img, 3<<20)
 	from, to := n.stalledSpell()
-	if d := from.Sub(last); d < 3*time.Second || d > 5*time.Second {
-		t.Errorf("stalled from %s after the last byte on, want 3 s and a poll", d)
+	if d := from.Sub(last); d < threshold || d > threshold+2*time.Second {
+		n.Errorf("stalled from %s after the last byte on, want %s and a poll", d, threshold)
 	}
 	if d := to.Sub(resumed); d > 2*time.Second {
-		t.Errorf("stalled until %s after it went on, want a poll", d)
+		n.Errorf("stalled until %s after it went on, want a poll", d)
 	}
-	if peak := n.longestIdle(img); peak < 4 || peak > 8 {
-		t.Errorf("idle time has reached %g s, it stood still for about 7", peak)
+	if peak := n.longestIdle(img); peak < still.Seconds()-3 || peak > still.Seconds()+1 {
+		n.Errorf("idle time has reached %g s, it stood still for about %s", peak, still)
 	}
+}
+
+// A pull that has stood still for longer than the threshold when Pulltrace starts:
+// it is stalled from the first look on, and for as long as it is idle in truth.
+func TestStalledPullMetInItsMiddle(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	img := n.push("stalled-before:1", 6<<20)
+	n.registry.SetRate(3_000_000)
+	n.registry.SetFaults(img.Layers[0].Digest, registry.StallAt(3<<20))
+	done := n.cri.Start(t.Context(), img.Ref())
+	time.Sleep(6 * time.Second)
+	process := n.watch(shortThreshold)
+	n.wait("the pull to be told", func() bool { return len(n.points("pulltrace.image.idle_time", img)) > 0 })
+	first := n.points("pulltrace.image.idle_time", img)[0]
+	still := first.Time.Sub(n.lastServedBefore(img, 3<<20)).Seconds()
+	if off := first.Value - still; off < -2 || off > 1 { // what was asked for a poll before is told
+		t.Errorf("idle time is told as %g s at first, it has stood still for %g s", first.Value, still)
+	}
+	if from, _ := n.stalledSpell(); from.Sub(process.Started) > 2*time.Second {
+		t.Errorf("stalled from %s after the start of Pulltrace on", from.Sub(process.Started))
+	}
+	n.registry.SetFaults(img.Layers[0].Digest)
+	pull := <-done
+	n.mustGoWell(pull)
+	span := n.onlySpan(img, process)
+	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...))
+	n.checkTree(span, img.Layers, img)
 }
 
 // lastServedBefore is about when the layer that stalls had reached its offset:

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	crand "crypto/rand"
 	"encoding/binary"
@@ -30,6 +31,7 @@ type Layer struct {
 	fileSize int64    // negative: no such file
 	files    int      // further, empty ones
 	padding  int      // length of the gzip header's extra field, which makes Size exact
+	broken   bool     // the second half of the blob is no gzip
 }
 
 // NewLayer makes a gzipped layer whose blob has exactly size bytes.
@@ -48,6 +50,17 @@ func NewLayer(size int64) (*Layer, error) {
 		return nil, fmt.Errorf("measuring a layer of %d bytes: %w", size, err)
 	}
 	l.padding = int(size - framed - 2) // the field's length takes 2 bytes
+	return l, l.seal()
+}
+
+// NewBrokenLayer makes a layer of size bytes whose digest is right and whose gzip
+// is broken in its middle: it can be fetched, and not unpacked.
+func NewBrokenLayer(size int64) (*Layer, error) {
+	l, err := NewLayer(size)
+	if err != nil {
+		return nil, err
+	}
+	l.broken = true
 	return l, l.seal()
 }
 
@@ -112,6 +125,9 @@ func (l *Layer) measure() (int64, error) {
 
 // write writes the compressed blob to blob, and the tar inside it to diff.
 func (l *Layer) write(blob, diff io.Writer) error {
+	if l.broken {
+		blob = &breaker{blob, l.Size / 2}
+	}
 	compressed, err := l.compress(blob)
 	if err != nil {
 		return err
@@ -157,6 +173,19 @@ func (l *Layer) compress(w io.Writer) (io.WriteCloser, error) {
 	default:
 		return plain{w}, nil
 	}
+}
+
+// breaker hands on what it is given, and from an offset on zeros in its place.
+type breaker struct {
+	io.Writer
+	left int64 // bytes until then
+}
+
+func (b *breaker) Write(p []byte) (int, error) {
+	whole := min(b.left, int64(len(p)))
+	b.left -= whole
+	broken := append(bytes.Clone(p[:whole]), make([]byte, int64(len(p))-whole)...)
+	return b.Writer.Write(broken)
 }
 
 // plain does not compress.
