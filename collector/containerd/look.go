@@ -69,7 +69,9 @@ func (k *look) readRoot(l *lease) error {
 		l.findRoot()
 	}
 	if l.root == "" && l.gone && len(l.content) == 0 {
-		l.root = k.source.unclaimedRoot(k.namespace, l)
+		if err := k.readUnclaimed(l); err != nil {
+			return err
+		}
 	}
 	if l.root == "" {
 		return nil
@@ -82,6 +84,19 @@ func (k *look) readRoot(l *lease) error {
 		return k.readName(l)
 	}
 	return nil
+}
+
+// readUnclaimed learns the root of a lease that was never seen to list it.
+func (k *look) readUnclaimed(l *lease) error {
+	root := k.source.unclaimedRoot(k.namespace, l)
+	if root == "" {
+		return nil
+	}
+	visited, err := k.visited(root, l)
+	if visited {
+		l.root = root
+	}
+	return err
 }
 
 // readName takes the name of the image from the labels of its root. A root that
