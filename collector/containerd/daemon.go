@@ -52,6 +52,7 @@ func (s *Source) identify(ctx context.Context) error {
 	case d.uuid != s.daemon.uuid: // what was known of another one is forgotten
 		clear(s.leases)
 		d.began = socketTime(s.config.Address)
+		s.watching = time.Now()
 	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
 		d.began = lost
 		for _, l := range s.leases {

@@ -33,10 +33,29 @@ const maxRecords = 64
 func (s *Source) remember(r record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.records) == maxRecords {
-		s.records = slices.Delete(s.records, 0, 1)
+	s.records = appendRecord(s.records, r)
+	s.unread = appendRecord(s.unread, r)
+}
+
+// appendRecord forgets the oldest one where there are too many.
+func appendRecord(records []record, r record) []record {
+	if len(records) == maxRecords {
+		records = slices.Delete(records, 0, 1)
 	}
-	s.records = append(s.records, r)
+	return append(records, r)
+}
+
+// takeUnread returns the records of a namespace that came since it was last asked.
+func (s *Source) takeUnread(ns string) (unread []record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unread = slices.DeleteFunc(s.unread, func(r record) bool {
+		if r.namespace == ns {
+			unread = append(unread, r)
+		}
+		return r.namespace == ns
+	})
+	return unread
 }
 
 // unclaimedRoot is the root of a lease that was seen, but went before it listed

@@ -48,13 +48,16 @@ type Source struct {
 
 	open map[string]ingests // as last seen, by namespace
 
-	observed time.Time // by Observe, when it last went well
+	observed time.Time             // by Observe, when it last went well
+	watching time.Time             // since when leases are looked at
+	ended    map[rootKey]time.Time // pulls that are gone, by root: when the last one was
 
 	sighted time.Time // by Watch, when it last looked at leases
 
 	mu      sync.Mutex
 	lost    time.Time              // when containerd was last known to answer no more; zero while it does
 	records []record               // image records that events told of lately
+	unread  []record               // those that no look has been at
 	seen    map[leaseKey]*sighting // leases that were there when an event came
 }
 
@@ -81,7 +84,11 @@ func New(config Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("containerd at %s: %w", config.Address, err)
 	}
-	return &Source{config: config, client: c, lost: time.Now(), leases: make(map[leaseKey]*lease), open: make(map[string]ingests), seen: make(map[leaseKey]*sighting)}, nil
+	return &Source{
+		config: config, client: c, lost: time.Now(),
+		leases: make(map[leaseKey]*lease), open: make(map[string]ingests),
+		ended: make(map[rootKey]time.Time), seen: make(map[leaseKey]*sighting),
+	}, nil
 }
 
 // Close ends the connection.
@@ -109,6 +116,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	}
 	o.Stepped = s.stepped(now)
 	s.observed = now
+	s.forgetRoots(now)
 	return o, err
 }
 
@@ -158,13 +166,14 @@ const pullLeases = `labels."containerd.io/gc.expire"`
 // observeNamespace adds a reading of each pull in a namespace.
 func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observation) error {
 	ctx = namespaces.WithNamespace(ctx, ns)
+	records := s.takeUnread(ns) // before the leases: one of theirs that is there is listed
 	list, err := s.client.LeasesService().List(ctx, pullLeases)
 	if err != nil {
 		return fmt.Errorf("listing leases: %w", err)
 	}
 	now := time.Now()
 	known, err := s.refresh(ctx, ns, list, now)
-	if err != nil || len(known) == 0 {
+	if err != nil || len(known)+len(records) == 0 {
 		return err
 	}
 	look := look{ctx: ctx, source: s, namespace: ns, now: now, before: s.open[ns], held: make(map[digest.Digest]bool)}
@@ -190,11 +199,16 @@ func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observ
 		case now.Sub(l.created) < candidateTime:
 			o.Candidates++
 		}
+		if isPull && l.gone {
+			s.over(ns, l)
+		}
 		if l.gone && (isPull || l.waitedForRecord(now)) {
 			delete(s.leases, leaseKey{ns, l.id})
 		}
 	}
-	return nil
+	unseen, err := look.unseen(records, known)
+	o.Pulls = append(o.Pulls, unseen...)
+	return err
 }
 
 // candidateTime is how long a lease without a root is looked at closely.

@@ -26,6 +26,7 @@ type history struct {
 	gone    time.Time // when the runtime was first seen without it
 	lost    bool      // the runtime itself ended then
 	stepped bool      // the wall clock was set meanwhile
+	late    bool      // it began before created
 }
 
 // blob is what is known of one blob of a pull.
@@ -65,7 +66,7 @@ type sample struct {
 
 func newHistory(r Reading) *history {
 	return &history{
-		id: r.ID, created: r.Created, moved: r.Created,
+		id: r.ID, created: r.Created, late: r.StartUnknown, moved: r.Created,
 		blobs: make(map[digest.Digest]*blob), chains: make(map[digest.Digest]*chain),
 	}
 }

@@ -32,6 +32,10 @@ type Reading struct {
 	ID      ID
 	Created time.Time
 
+	// StartUnknown tells that Created is not when the pull began, but the first
+	// sign that is left of it.
+	StartUnknown bool
+
 	// Gone is set in the last reading of a pull, when the runtime no longer
 	// lists it. The rest then is what it left behind.
 	Gone bool

@@ -10,7 +10,7 @@ import (
 // view is a history as a pull at a time.
 func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pull {
 	p := Pull{ID: h.id, Image: h.image, Start: h.created, Downloaded: h.downloaded(), Remaining: -1}
-	if h.stepped {
+	if h.stepped || h.late {
 		p.Estimated = addEstimate(p.Estimated, PullStart)
 	}
 	p.Resolved = h.resolved(&p)
