@@ -21,10 +21,14 @@ func (t *Tracker) attribute(now time.Time) {
 			until = h.gone // what came later another pull did
 		}
 		for d, b := range h.blobs {
+			told := mark{h.id.Namespace, BlobCommitted, d}
 			if b.committed.IsZero() {
-				b.committed = t.journal.first(mark{h.id.Namespace, BlobCommitted, d}, later(h.created, b.opened), until)
+				b.committed = t.journal.first(told, later(h.created, b.opened), until)
 			}
 			t.claimBlob(h, b)
+			if at := t.journal.first(told, b.committed, until); b.ours && !b.committed.IsZero() && !at.IsZero() {
+				b.shown = at
+			}
 		}
 		for i, d := range h.manifest.Layers {
 			id, c := h.chainOf(i)
@@ -160,7 +164,7 @@ func (h *history) transfers(ended time.Time) []*transfer {
 		if !b.ours {
 			return
 		}
-		tr := &transfer{blob: b, opened: h.openedAt(b), end: b.committed}
+		tr := &transfer{blob: b, opened: h.openedAt(b), end: b.done()}
 		if tr.end.IsZero() {
 			tr.end = ended
 		}

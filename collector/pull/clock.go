@@ -44,7 +44,7 @@ func (h *history) shift(by time.Duration) {
 }
 
 func (b *blob) shift(by time.Duration) {
-	for _, at := range []*time.Time{&b.opened, &b.moved, &b.updated, &b.committed} {
+	for _, at := range []*time.Time{&b.opened, &b.moved, &b.updated, &b.committed, &b.lacked, &b.shown} {
 		*at = shifted(*at, by)
 	}
 }

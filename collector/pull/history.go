@@ -46,8 +46,10 @@ type blob struct {
 	moved     time.Time // when the first bytes were seen to have come
 	updated   time.Time // when the last ones had
 	committed time.Time
-	stored    bool // a reading told that it is committed, not an event alone
-	shared    bool // taken over from another namespace
+	lacked    time.Time // last reading that had not got the blob
+	shown     time.Time // when the commit was over, where it took long or an event told
+	stored    bool      // a reading told that it is committed, not an event alone
+	shared    bool      // taken over from another namespace
 }
 
 // chain is what is known of one layer's snapshot.
@@ -81,9 +83,14 @@ func (h *history) learn(r Reading, at time.Time) {
 	h.records = append(h.records, r.Records...)
 	h.root.learn(r.Root, h.created)
 	for d, b := range h.blobs {
-		b.learn(r.Blobs[d], h.created)
-		if read, ok := r.Blobs[d]; ok && read == (Blob{}) && !r.Gone {
-			b.missing = at
+		read, ok := r.Blobs[d]
+		b.learn(read, h.created)
+		switch {
+		case !ok || r.Gone || !read.Committed.IsZero():
+		case read == (Blob{}):
+			b.missing, b.lacked = at, at
+		default:
+			b.lacked = at
 		}
 	}
 	for id, c := range h.chains {
@@ -141,6 +148,9 @@ func (b *blob) learn(r Blob, created time.Time) {
 	b.shared = b.shared || r.Shared
 	if b.committed.IsZero() && !r.Committed.IsZero() {
 		b.committed = later(r.Committed, b.opened) // no commit is older than its ingest
+		if b.lacked.Sub(b.committed) > longCommit {
+			b.shown = b.lacked
+		}
 	}
 	b.open = r.Ingest != nil && b.committed.IsZero()
 	if !b.open {
@@ -172,6 +182,22 @@ func (b *blob) learn(r Blob, created time.Time) {
 		}
 	}
 }
+
+// longCommit is more than a look at a runtime takes.
+const longCommit = 250 * time.Millisecond
+
+// done is when the blob's commit was over, zero if it is not. containerd takes the
+// time of a commit at its begin (metadata/content.go:704 @v2.4.2) and shows the blob,
+// and tells of it, when its database has it: a slow disk keeps the two seconds apart.
+func (b *blob) done() time.Time {
+	if b.committed.IsZero() {
+		return b.committed
+	}
+	return later(b.committed, b.shown)
+}
+
+// doneUnseen tells that done is as of the last reading without the blob.
+func (b *blob) doneUnseen() bool { return !b.shown.IsZero() && b.shown.Equal(b.lacked) }
 
 // cached tells whether the blob was there before the pull, if only in another
 // namespace.

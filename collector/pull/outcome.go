@@ -62,7 +62,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 func (t *Tracker) takeBack(h *history, end time.Time) {
 	for d, b := range h.blobs {
 		if b.committed.After(end) {
-			b.committed = time.Time{}
+			b.committed, b.shown = time.Time{}, time.Time{}
 			t.release(h, claimKey{h.id.Namespace, d, false})
 		}
 		if b.updated.After(end) && t.tookOver(h, d) {

@@ -65,6 +65,7 @@ const (
 	PullStart     Estimate = "pull.start"
 	ResolveEnd    Estimate = "resolve.end"
 	DownloadStart Estimate = "download.start"
+	DownloadEnd   Estimate = "download.end"
 	DownloadBytes Estimate = "download.bytes"
 	UnpackStart   Estimate = "unpack.start"
 	UnpackEnd     Estimate = "unpack.end"

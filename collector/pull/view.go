@@ -134,7 +134,7 @@ func (t *Tracker) layers(h *history, now time.Time, starts map[*blob]time.Time) 
 func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 	l.Downloaded = b.downloaded()
 	l.Opened = h.openedAt(b)
-	l.Download = Span{Start: starts[b], End: b.committed}
+	l.Download = Span{Start: starts[b], End: b.done()}
 	if !b.sawOpen || b.guessed {
 		// Fetched too fast to be seen, or shared by another namespace, or
 		// resumed before it was seen.
@@ -142,6 +142,9 @@ func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 	}
 	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0) {
 		l.Estimated = addEstimate(l.Estimated, DownloadStart)
+	}
+	if b.doneUnseen() {
+		l.Estimated = addEstimate(l.Estimated, DownloadEnd)
 	}
 }
 
@@ -160,7 +163,7 @@ func (t *Tracker) unpack(h *history, l *Layer, b *blob, now time.Time) {
 		until = c.committed
 	}
 	prepared := t.journal.last(mark{h.id.Namespace, SnapshotPrepared, id}, h.created, until)
-	start := later(later(h.created, b.committed), prepared)
+	start := later(later(h.created, b.done()), prepared)
 	parallel := false
 	if l.Index > 0 {
 		_, parent := h.chainOf(l.Index - 1)
@@ -179,7 +182,7 @@ func (t *Tracker) unpack(h *history, l *Layer, b *blob, now time.Time) {
 			l.Estimated = addEstimate(l.Estimated, UnpackEnd)
 		}
 		l.Unpack = Span{Start: earlier(start, c.committed), End: c.committed}
-		if prepared.IsZero() {
+		if prepared.IsZero() || b.doneUnseen() {
 			l.Estimated = addEstimate(l.Estimated, UnpackStart)
 		}
 	case !prepared.IsZero() && !b.committed.IsZero() && (b.ours || b.cached(h.created)):
