@@ -124,13 +124,19 @@ func (l *lease) listedManifests() []digest.Digest {
 	if node != "" && l.lists(node) && !l.unusable[node] {
 		listed = append(listed, node)
 	}
+	anyPlatform := slices.ContainsFunc(l.index.Manifests, hasPlatform)
 	for _, m := range l.index.Manifests {
-		if m.Digest != node && l.lists(m.Digest) && !l.unusable[m.Digest] && !isAttestation(m) {
+		if m.Digest != node && l.lists(m.Digest) && !l.unusable[m.Digest] && hasPlatform(m) == anyPlatform && !isAttestation(m) {
 			listed = append(listed, m.Digest)
 		}
 	}
 	return listed
 }
+
+// hasPlatform tells the images in an index from what refers to them, like a
+// signature: where some have a platform, what has none is no image. containerd
+// fetches it with any (images.FilterPlatforms, handlers.go:376 @v2.4.2).
+func hasPlatform(d ocispec.Descriptor) bool { return d.Platform != nil }
 
 // lists tells whether the lease lists a blob or its ingest.
 func (l *lease) lists(d digest.Digest) bool {

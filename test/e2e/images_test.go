@@ -216,6 +216,37 @@ func TestAllPlatforms(t *testing.T) {
 	n.checkAttribute(span, "pulltrace.pull.layer.count", int64(6))
 }
 
+// A signature that stands in the index without a platform: containerd fetches it with
+// the image and unpacks the image alone. Its bytes are part of the pull, as are those
+// of any manifest that the pull brings.
+func TestReferrerInTheIndex(t *testing.T) {
+	onEachVersion(t, func(n *node) {
+		img := n.pushAs("signed:1", n.layers(1<<20, 20_000), registry.Referred())
+		n.registry.SetRate(1_000_000)
+		process := n.watch()
+		pull := n.pull(img)
+		span := n.onlySpan(img, process)
+		served := n.servedAsBlobs()
+		n.record(span, pull, served)
+		n.checkClock(span, pull)
+		n.checkAttribute(span, "container.image.id", img.Config.Digest.String())
+		n.checkAttribute(span, "pulltrace.pull.outcome", "success")
+		n.checkAttribute(span, "pulltrace.pull.bytes.size", served)
+		n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", served)
+		unpacked := 0
+		for _, layer := range n.receiver.Children(span) {
+			for _, step := range n.receiver.Children(layer) {
+				if step.Name == "unpack" {
+					unpacked++
+				}
+			}
+		}
+		if unpacked != len(img.Layers) {
+			n.Errorf("%d layers are unpacked, the image has %d:\n%s", unpacked, len(img.Layers), n.receiver.Tree(span))
+		}
+	})
+}
+
 // servedAsBlobs is how many bytes of configs and layers the registry served: of
 // all but indexes and manifests.
 func (n *node) servedAsBlobs() (sum int64) {

@@ -15,10 +15,12 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/pulltrace/pulltrace/test/registry"
 )
 
 // Leases that are no pulls, though they expire and hold content: an import, a
-// lone blob, an image that is built on another one. They are never told, with
+// lone blob, an image that is built on another one, a container. They are never told, with
 // looks as often as can be.
 func TestLeasesThatAreNoPulls(t *testing.T) {
 	t.Parallel()
@@ -37,6 +39,8 @@ func TestLeasesThatAreNoPulls(t *testing.T) {
 	n.ctr("k8s.io", "content", "fetch-blob", "--plain-http", img.Name(), img.Layers[0].Digest.String())
 	n.ctr("k8s.io", "content", "fetch-object", "--plain-http", img.Ref())
 	n.ctr("k8s.io", "images", "tag", img.Ref(), img.Name()+":2")
+	n.ctr("k8s.io", "containers", "create", "--snapshotter", n.daemon.Snapshotter, img.Ref(), "container")
+	n.sandboxLease(img)
 	n.loneBlob()
 	n.commit(img.Layers[0].Descriptor, img.Layers[0].DiffID)
 
@@ -48,6 +52,22 @@ func TestLeasesThatAreNoPulls(t *testing.T) {
 	for _, p := range n.receiver.Points("pulltrace.image.layer.count") {
 		if p.Attributes["oci.manifest.digest"] != img.Root.Digest.String() || p.Attributes["pulltrace.containerd.namespace"] != "k8s.io" {
 			t.Fatalf("told as a pull: %s", p.Attributes)
+		}
+	}
+}
+
+// sandboxLease holds an image in a lease that does not expire, as a running sandbox
+// does.
+func (n *node) sandboxLease(img *registry.Image) {
+	n.Helper()
+	service := n.client("k8s.io").LeasesService()
+	l, err := service.Create(n.Context(), leases.WithID("sandbox"))
+	if err != nil {
+		n.Fatal(err)
+	}
+	for _, d := range []digest.Digest{img.Root.Digest, img.Manifest.Digest, img.Config.Digest} {
+		if err := service.AddResource(n.Context(), l, leases.Resource{ID: d.String(), Type: "content"}); err != nil {
+			n.Fatal(err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,15 @@ func TestPullOfFourLayers(t *testing.T) {
 	onEachVersion(t, func(n *node) { n.pullFourLayers() })
 }
 
-// The same, polling every 5 s: the same span, the same times.
+// The same, polling every 10 s: the same span, the same times.
 func TestPullOfFourLayersPolledRarely(t *testing.T) {
-	onEachVersion(t, func(n *node) { n.pullFourLayers("--poll-interval=5s", "--idle-interval=10s") })
+	onEachVersion(t, func(n *node) { n.pullFourLayers("--poll-interval=10s", "--idle-interval=10s") })
+}
+
+// The same, polling four times a second.
+func TestPullOfFourLayersPolledOften(t *testing.T) {
+	t.Parallel()
+	newNode(t).pullFourLayers("--poll-interval=250ms")
 }
 
 func (n *node) pullFourLayers(flags ...string) {
@@ -36,7 +43,7 @@ func (n *node) pullFourLayers(flags ...string) {
 	n.checkSuccess(span, img, pull, served)
 	n.checkTree(span, img.Layers, img)
 	n.logDownloads(span)
-	n.checkGauges(img, pull.End.Sub(pull.Start), len(flags) == 0)
+	n.checkGauges(img, pull.End.Sub(pull.Start), !slices.Contains(flags, "--poll-interval=10s"))
 	n.checkDuration(pull.End.Sub(pull.Start))
 	if version, _ := span.Resource["container.runtime.version"].(string); !strings.HasPrefix(version, n.daemon.Version+".") {
 		n.Errorf("the runtime is told as version %q, it is a %s", version, n.daemon.Version)

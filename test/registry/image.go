@@ -109,6 +109,13 @@ func (r *Registry) pushIndex(img *Image, o imageOptions) (ocispec.Descriptor, er
 		}
 		manifests = append(manifests, attestation)
 	}
+	if o.referred {
+		referrer, err := r.pushReferrer(img)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		manifests = append(manifests, referrer)
+	}
 	return r.putJSON(o.types.index, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: o.types.index,

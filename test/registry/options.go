@@ -13,6 +13,7 @@ type ImageOption func(*imageOptions)
 type imageOptions struct {
 	singleManifest bool
 	attested       bool
+	referred       bool
 	artifact       bool
 	types          mediaTypes
 	refName        string
@@ -54,6 +55,12 @@ func Artifact(config string) ImageOption {
 // Attested adds an attestation of the manifest to the index, as BuildKit does.
 func Attested() ImageOption {
 	return func(o *imageOptions) { o.attested = true }
+}
+
+// Referred adds to the index an artifact that refers to the manifest, like a
+// signature: it has no platform and a subject.
+func Referred() ImageOption {
+	return func(o *imageOptions) { o.referred = true }
 }
 
 // RefName annotates each descriptor with org.opencontainers.image.ref.name.
@@ -101,5 +108,27 @@ func (r *Registry) pushAttestation(img *Image) (ocispec.Descriptor, error) {
 		"vnd.docker.reference.type":   "attestation-manifest",
 		"vnd.docker.reference.digest": img.Manifest.Digest.String(),
 	}
+	return manifest, err
+}
+
+func (r *Registry) pushReferrer(img *Image) (ocispec.Descriptor, error) {
+	const signature = "application/vnd.example.signature.v1+json"
+	layer, err := r.putJSON(signature, map[string]string{"signs": img.Manifest.Digest.String()})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	config, err := r.putJSON(ocispec.MediaTypeEmptyJSON, struct{}{})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	manifest, err := r.putJSON(ocispec.MediaTypeImageManifest, ocispec.Manifest{
+		Versioned:    specs.Versioned{SchemaVersion: 2},
+		MediaType:    ocispec.MediaTypeImageManifest,
+		ArtifactType: signature,
+		Config:       config,
+		Layers:       []ocispec.Descriptor{layer},
+		Subject:      &img.Manifest,
+	})
+	manifest.ArtifactType = signature
 	return manifest, err
 }
