@@ -106,7 +106,7 @@ func (s *Source) Version(ctx context.Context) (string, error) {
 // Observe asks containerd for its pulls. After an error the next call starts
 // afresh, also with another containerd at the same address.
 func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
-	var o pull.Observation
+	o := pull.Observation{Asked: time.Now().Round(0)}
 	err := s.observe(ctx, &o)
 	now := time.Now()
 	o.Time = now.Round(0) // by the wall clock, as all of containerd's times are

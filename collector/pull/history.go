@@ -46,7 +46,7 @@ type blob struct {
 	moved     time.Time // when the first bytes were seen to have come
 	updated   time.Time // when the last ones had
 	committed time.Time
-	lacked    time.Time // last reading that had not got the blob
+	lacked    time.Time // last reading that had neither after its ingest was seen: it is being committed
 	shown     time.Time // when the commit was over, where it took long or an event told
 	stored    bool      // a reading told that it is committed, not an event alone
 	shared    bool      // taken over from another namespace
@@ -73,24 +73,20 @@ func newHistory(r Reading) *history {
 	}
 }
 
-// learn merges one reading, made at a time.
-func (h *history) learn(r Reading, at time.Time) {
+// learn merges one reading of an observation.
+func (h *history) learn(r Reading, o Observation) {
 	h.image.learn(r.Image)
 	h.learnManifest(r.Manifest)
 	if h.rootSeen.IsZero() && h.image.Root != "" {
-		h.rootSeen = at
+		h.rootSeen = o.Time
 	}
 	h.records = append(h.records, r.Records...)
 	h.root.learn(r.Root, h.created)
 	for d, b := range h.blobs {
 		read, ok := r.Blobs[d]
 		b.learn(read, h.created)
-		switch {
-		case !ok || r.Gone || !read.Committed.IsZero():
-		case read == (Blob{}):
-			b.missing, b.lacked = at, at
-		default:
-			b.lacked = at
+		if ok && !r.Gone && read.Committed.IsZero() && read.Ingest == nil {
+			b.lack(read.Held, o.Asked)
 		}
 	}
 	for id, c := range h.chains {
@@ -101,9 +97,9 @@ func (h *history) learn(r Reading, at time.Time) {
 		}
 	}
 	if r.Gone && h.gone.IsZero() {
-		h.gone = at
+		h.gone = o.Time
 		if !r.Lost.IsZero() {
-			h.gone, h.lost = earlier(at, r.Lost), true
+			h.gone, h.lost = earlier(o.Time, r.Lost), true
 		}
 	}
 }
@@ -183,8 +179,19 @@ func (b *blob) learn(r Blob, created time.Time) {
 	}
 }
 
-// longCommit is more than a look at a runtime takes.
-const longCommit = 250 * time.Millisecond
+// lack takes note of a reading, asked for at a time, that had neither the blob nor
+// its ingest.
+func (b *blob) lack(held bool, asked time.Time) {
+	if !held {
+		b.missing = asked
+	}
+	if b.sawOpen {
+		b.lacked = asked
+	}
+}
+
+// longCommit is a commit that is worth a word. Most take a few milliseconds.
+const longCommit = 20 * time.Millisecond
 
 // done is when the blob's commit was over, zero if it is not. containerd takes the
 // time of a commit at its begin (metadata/content.go:704 @v2.4.2) and shows the blob,

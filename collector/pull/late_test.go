@@ -30,3 +30,26 @@ func TestRetryBeforeTheFailureIsSeen(t *testing.T) {
 		}
 	}
 }
+
+// A pull that waits for the layers of another one is given up, and by the next poll
+// the other one has fetched them all: it is not told as complete, neither while it may
+// still have gone well nor as failed.
+func TestFailedPullIsNeverComplete(t *testing.T) {
+	s := newScene(0)
+	a, b := s.lease("a", "app", 0, 1), s.lease("b", "app", 0.2, 1)
+	a.open(0, 0.1, 300, 1)
+	b.watch(0, 0.1, 300, 1)
+	s.poll(1)
+	a.committed(0, 1.8, true)
+	b.committed(0, 1.8, false)
+	b.Gone = true
+	list := append(s.poll(2).Active, s.poll(2.5).Ended...)
+	for _, p := range list {
+		if ratio, _ := p.Progress(); p.ID.Lease == "b" && ratio >= 1 {
+			t.Errorf("the pull that was given up is told with progress %g, outcome %q", ratio, p.Outcome)
+		}
+	}
+	if len(s.ended) != 1 || s.ended[0].Outcome != Failure {
+		t.Errorf("ended: %+v, want one failure", s.ended)
+	}
+}

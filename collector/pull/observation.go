@@ -9,6 +9,7 @@ import (
 // Observation is what a runtime shows of its pulls at one moment: the level,
 // as opposed to an [Event], which is an edge.
 type Observation struct {
+	Asked time.Time // when it was begun: nothing that it lacks came before
 	Time  time.Time // when it was complete: nothing in it is later
 	Pulls []Reading
 

@@ -101,7 +101,7 @@ func (s *scene) stored(image, tag string, seconds float64) {
 
 // observation is what the runtime of the scene shows.
 func (s *scene) observation(seconds float64) Observation {
-	o := Observation{Time: at(seconds), Slots: s.slots}
+	o := Observation{Asked: at(seconds), Time: at(seconds), Slots: s.slots}
 	for _, a := range s.running {
 		r := a.Reading
 		r.Blobs, r.Chains = maps.Clone(r.Blobs), maps.Clone(r.Chains)

@@ -96,7 +96,7 @@ func (t *Tracker) Observe(o Observation) Update {
 			t.pulls[r.ID] = h
 			began = append(began, h)
 		}
-		h.learn(r, o.Time)
+		h.learn(r, o)
 	}
 	for id, h := range t.pulls {
 		if !listed[id] && h.gone.IsZero() {

@@ -22,7 +22,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 			p.Size += d.Size
 		}
 		p.Cached, p.Lazy = h.foundBytes()
-		p.open = h.isOpen()
+		p.open = h.isOpen() || (!h.gone.IsZero() && h.record == nil) // it may have failed
 		p.reached = h.reached
 		h.reached, _ = p.Progress()
 	}

@@ -78,12 +78,16 @@ func slow(t *testing.T, r Runtime) Image {
 // observe asks the source once; it must answer.
 func observe(t *testing.T, s collector.Source) pull.Observation {
 	t.Helper()
+	asked := time.Now().Round(0)
 	o, err := s.Observe(t.Context())
 	if err != nil {
 		t.Fatalf("Observe: %v", err)
 	}
 	if age := time.Since(o.Time); age < 0 || age > limit {
 		t.Fatalf("an observation is of %s, %s ago", o.Time, age)
+	}
+	if o.Asked.Before(asked) || o.Asked.After(o.Time) {
+		t.Fatalf("an observation was asked for at %s, begun at %s and complete at %s", asked, o.Asked, o.Time)
 	}
 	return o
 }
