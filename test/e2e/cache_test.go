@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/pulltrace/pulltrace/test/containerd"
 	"github.com/pulltrace/pulltrace/test/cri"
 	"github.com/pulltrace/pulltrace/test/otlp"
 	"github.com/pulltrace/pulltrace/test/registry"
@@ -74,7 +73,7 @@ func TestSnapshotsAreGone(t *testing.T) {
 // and nothing unpacked, and an image on top of them fetches its own layers only.
 func TestBlobsAreDiscarded(t *testing.T) {
 	t.Parallel()
-	n := newNodeWith(t, containerd.Options{Images: "discard_unpacked_layers = true"})
+	n := newNodeWith(t, discardingLayers(testVersion()))
 	base := n.push("discarded:1", 2<<20, 1<<20)
 	n.pull(base)
 	n.waitDiscarded(base)

@@ -55,6 +55,9 @@ func TestLayerThatRecovers(t *testing.T) {
 		"limited": {registry.Status(http.StatusTooManyRequests), registry.RetryAfter(time.Second), registry.Times(3)},
 		"broken":  {registry.Status(http.StatusInternalServerError), registry.Times(1)},
 	}
+	if n.tellsNoBlobs() { // up to 2.0 the pull fails
+		delete(endings, "broken")
+	}
 	for name, faults := range endings {
 		img := n.push(name+":1", 1<<20, 2<<20)
 		n.registry.SetFaults(img.Layers[1].Digest, append(faults, registry.Delay(200*time.Millisecond))...)

@@ -134,7 +134,7 @@ func (n *node) flood(count int) {
 	}
 	defer conn.Close()
 	client := eventsapi.NewEventsClient(conn)
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(n.Context(), "containerd-namespace", "k8s.io"), arrivalLimit)
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(n.Context(), "containerd-namespace", "k8s.io"), time.Minute)
 	defer cancel()
 	for i := range count {
 		event, err := anypb.New(&events.ContentCreate{Digest: digest.FromString(fmt.Sprint(i)).String(), Size: 1})

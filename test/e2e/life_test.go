@@ -17,18 +17,14 @@ import (
 // and ingests, is no pull and does not stall. The retry is a pull.
 func TestContainerdKilledInTheMiddleOfAPull(t *testing.T) {
 	t.Parallel()
-	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Kill)
+	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Kill, (*containerd.Daemon).Restart, 0)
 }
 
-// The same with SIGTERM.
+// The same with SIGTERM. containerd throws away what had come, so that the bytes are
+// those of the last poll.
 func TestContainerdStoppedInTheMiddleOfAPull(t *testing.T) {
 	t.Parallel()
-	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Stop)
-}
-
-func (n *node) endContainerdInTheMiddleOfAPull(end func(*containerd.Daemon)) {
-	n.Helper()
-	n.endContainerdAndRestart(end, (*containerd.Daemon).Restart)
+	newNode(t).endContainerdInTheMiddleOfAPull((*containerd.Daemon).Stop, (*containerd.Daemon).Restart, bytesOfAPoll)
 }
 
 // containerd is stopped in the middle of a pull and another version started in its
@@ -43,13 +39,22 @@ func TestContainerdUpgradedInTheMiddleOfAPull(t *testing.T) {
 	}
 	t.Parallel()
 	n := newNodeWith(t, containerd.Options{Version: "2.0"})
-	n.endContainerdAndRestart((*containerd.Daemon).Stop, func(d *containerd.Daemon) { d.RestartAs(containerd.Newest) })
+	upgrade := func(d *containerd.Daemon) { d.RestartAs(containerd.Newest) }
+	n.endContainerdInTheMiddleOfAPull((*containerd.Daemon).Stop, upgrade, bytesOfAPoll)
 }
 
-func (n *node) endContainerdAndRestart(end, restart func(*containerd.Daemon)) {
+// bytesOfAPoll come from one poll to the next, at this rate.
+const (
+	slowRate     = 3_000_000
+	bytesOfAPoll = slowRate
+)
+
+// endContainerdInTheMiddleOfAPull ends containerd and starts it again. So many bytes
+// may be lost beside those that containerd had not shown.
+func (n *node) endContainerdInTheMiddleOfAPull(end, restart func(*containerd.Daemon), lost int64) {
 	n.Helper()
 	img := n.push("interrupted:1", 1<<20, 8<<20)
-	n.registry.SetRate(3_000_000)
+	n.registry.SetRate(slowRate)
 	process := n.watch("--stall-threshold=3s", "--idle-interval=500ms")
 
 	failed := n.interrupt(img, end)
@@ -64,7 +69,7 @@ func (n *node) endContainerdAndRestart(end, restart func(*containerd.Daemon)) {
 	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
 	n.checkEstimated(span, "pull.end")
 	n.checkEstimated(span, "download.bytes")
-	n.checkWithinOneStep(span, served, int64(len(img.Layers)))
+	n.checkWithinOneStep(span, served, int64(len(img.Layers)), lost)
 	n.checkQuiet(img)
 
 	n.retryInterrupted(img, process, 2)

@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"sync"
 	"testing"
+
+	"github.com/containerd/containerd/v2/client"
+	"github.com/containerd/platforms"
 
 	"github.com/pulltrace/pulltrace/test/cri"
 	"github.com/pulltrace/pulltrace/test/registry"
@@ -26,7 +30,7 @@ func TestNamespacesAtOnce(t *testing.T) {
 				pulls[i] = n.cri.Pull(t.Context(), images[i].Ref())
 				return
 			}
-			pulls[i] = n.transferTo(namespace, images[i])
+			pulls[i] = n.pullInto(namespace, images[i])
 		})
 	}
 	all.Wait()
@@ -38,4 +42,18 @@ func TestNamespacesAtOnce(t *testing.T) {
 		n.checkSuccessIn(namespaces[i], span, img, pulls[i], n.registry.Served(img.Blobs()...))
 		n.checkTree(span, img.Layers, img)
 	}
+}
+
+// pullInto pulls an image into a namespace that is not the CRI's.
+func (n *node) pullInto(namespace string, img *registry.Image) cri.Pull {
+	n.Helper()
+	if n.daemon.Version >= "2.0" {
+		return n.transferTo(namespace, img)
+	}
+	c := n.client(namespace) // 1.7's transfer service knows no plain HTTP
+	return n.call(img, func(ctx context.Context) error {
+		_, err := c.Pull(ctx, img.Ref(), client.WithResolver(plainHTTP()), client.WithPlatformMatcher(platforms.Default()),
+			client.WithPullUnpack, client.WithPullSnapshotter(n.daemon.Snapshotter))
+		return err
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func newNode(t *testing.T) *node {
 // newNodeWith is newNode with options for its containerd.
 func newNodeWith(t *testing.T, options containerd.Options) *node {
 	t.Helper()
-	options.Version = cmp.Or(options.Version, os.Getenv(versionVariable))
+	options.Version = cmp.Or(options.Version, testVersion())
 	n := &node{T: t, daemon: containerd.StartWith(t, options)}
 	var err error
 	if n.registry, err = registry.Start(); err != nil {

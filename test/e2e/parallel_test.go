@@ -15,6 +15,7 @@ import (
 func TestParallelUnpack(t *testing.T) {
 	t.Parallel()
 	n := newNodeWith(t, containerd.Options{Extra: "[plugins.'io.containerd.transfer.v1.local']\n  max_concurrent_unpacks = 3"})
+	n.since("2.2", "parallel unpack")
 	if n.daemon.Snapshotter != "overlayfs" {
 		t.Skipf("%s cannot unpack in parallel", n.daemon.Snapshotter)
 	}

@@ -22,6 +22,7 @@ func TestKillWhileAPullResolves(t *testing.T) {
 func TestKillWhileAPullIsQueued(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.since("2.1", "download slots that all pulls share")
 	other := n.push("holder:1", 3<<20, 3<<20, 3<<20)
 	img := n.push("queued:1", 1<<20)
 	n.registry.SetRepositoryRate(other.Repository, 1_200_000)

@@ -25,7 +25,11 @@ func TestMoreLayersThanSlots(t *testing.T) {
 	span := n.onlySpan(img, process)
 	n.checkSuccess(span, img, pull, n.servedFor(img))
 	n.checkTree(span, img.Layers, img)
-	n.checkQueued(span, img, 4)
+	queued := 4
+	if n.tellsNoBlobs() {
+		queued = 0 // a layer that waits has no ingest, and its download begins with that
+	}
+	n.checkQueued(span, img, queued)
 	if n.wasStalled() {
 		t.Error("the pull is told as stalled")
 	}
@@ -39,6 +43,7 @@ func TestMoreLayersThanSlots(t *testing.T) {
 func TestQueuedBehindAPullThatMoves(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.since("2.1", "download slots that all pulls share")
 	front := n.push("front:1", 4<<20, 4<<20, 4<<20)
 	behind := n.push("behind:1", 1<<20)
 	n.registry.SetRepositoryRate(front.Repository, 2_000_000)
@@ -58,6 +63,7 @@ func TestQueuedBehindAPullThatMoves(t *testing.T) {
 func TestQueuedBehindADeadPull(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.since("2.1", "download slots that all pulls share")
 	front := n.push("dead:1", 2<<20, 2<<20, 2<<20)
 	behind := n.push("behind:1", 1<<20)
 	for _, l := range front.Layers {
@@ -82,6 +88,7 @@ func TestQueuedBehindADeadPull(t *testing.T) {
 func TestGivenUpBeforeTheManifest(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.since("2.1", "download slots that all pulls share")
 	front := n.push("front:1", 4<<20, 4<<20, 4<<20)
 	behind := n.push("impatient:1", 1<<20)
 	n.registry.SetRepositoryRate(front.Repository, 3_000_000)

@@ -48,6 +48,7 @@ func TestRefusedByAVerifier(t *testing.T) {
 		}
 	}
 	n := newNodeWith(t, containerd.Options{Extra: "[plugins.'io.containerd.image-verifier.v1.bindir']\n  bin_dir = '" + verifiers + "'\n"})
+	n.since("2.1", "image verifiers in pulls by CRI")
 	process := n.watch("--poll-interval=250ms", "--idle-interval=250ms")
 	img := n.push("verified:1", 30_000, 20_000)
 	n.refuse(img)

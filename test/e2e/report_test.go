@@ -72,7 +72,7 @@ func (n *node) record(span otlp.Span, pull cri.Pull, served int64) {
 	defer report.Unlock()
 	told, _ := span.Attributes["pulltrace.pull.bytes.downloaded"].(int64)
 	report.rows = append(report.rows, row{
-		test: n.Name(), start: span.Start.Sub(pull.Start), end: span.End.Sub(pull.End), told: told, served: served,
+		test: n.Name(), start: span.Start.Sub(n.begin(span, pull)), end: span.End.Sub(pull.End), told: told, served: served,
 	})
 }
 

@@ -21,7 +21,9 @@ func TestPullWhoseLeaseNobodySaw(t *testing.T) {
 			n.Skipf("the pull took %s on this machine, longer than its events", took)
 		}
 		n.waitSpans(img, 1)
+		time.Sleep(2 * late) // an event of one thing would have us look at the next
 		n.ctr("k8s.io", "images", "tag", img.Ref(), img.Name()+":2")
+		time.Sleep(2 * late)
 		n.pull(img)
 		time.Sleep(2 * late)
 		span := n.onlySpan(img, process)

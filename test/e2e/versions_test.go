@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync"
@@ -12,6 +13,9 @@ import (
 // versionVariable names the one version of containerd that every test is to run
 // on, like 2.1.
 const versionVariable = "PULLTRACE_TEST_CONTAINERD"
+
+// testVersion is the version that a test runs on which does not say.
+func testVersion() string { return cmp.Or(os.Getenv(versionVariable), containerd.Newest) }
 
 // coreVersions are those that the core set runs on: the two that tell less and
 // are still run widely (no event when a blob is committed, no ingest before its
@@ -44,6 +48,15 @@ func onEachVersionWith(t *testing.T, options func(version string) containerd.Opt
 			with.Version = version
 			test(newNodeWith(t, with))
 		})
+	}
+}
+
+// since skips a test on versions of containerd that have not got what it is about.
+// That is no fault of the machine, so it is a skip in CI, too.
+func (n *node) since(version, what string) {
+	n.Helper()
+	if n.daemon.Version < version { // of one digit each
+		n.Skipf("containerd %s has no %s", n.daemon.Version, what)
 	}
 }
 

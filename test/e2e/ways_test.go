@@ -30,6 +30,7 @@ type way struct {
 	program   bool                                  // the call is a program's
 	fetchOnly bool                                  // nothing is unpacked
 	ownSlots  bool                                  // the client downloads, not the daemon by its slots
+	since     string                                // version that has it
 	pull      func(*node, *registry.Image) cri.Pull // by CRI when nil
 }
 
@@ -44,7 +45,7 @@ func TestWaysToPull(t *testing.T) {
 		"ctr images pull":                  {namespace: "default", program: true, pull: (*node).ctrPull},
 		"ctr images pull --local":          {namespace: "default", program: true, ownSlots: true, pull: (*node).ctrPullLocal},
 		"client.Pull without unpack":       {namespace: "default", fetchOnly: true, ownSlots: true, pull: (*node).clientPull},
-		"transfer":                         {namespace: "default", pull: (*node).transfer},
+		"transfer":                         {namespace: "default", since: "2.0", pull: (*node).transfer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,6 +57,7 @@ func TestWaysToPull(t *testing.T) {
 func (w way) check(t *testing.T) {
 	t.Helper()
 	n := newNodeWith(t, containerd.Options{Images: w.images})
+	n.since(w.since, "plain HTTP in its transfer service")
 	img := n.push("team/app:1", 1<<20, 1<<20, 2<<20, 1<<20)
 	if w.host != "" {
 		img.Host = w.host

@@ -113,7 +113,10 @@ const head = `# Every scenario on every containerd
 ` + "`make test-matrix`" + ` writes this page. A cell says whether the scenario passed, and how far
 the spans of its pulls were, at worst, from the CRI call: start and end in ms, and the
 bytes told from those the registry served. Failed pulls tell fewer bytes than were
-served, since containerd drops what has not reached its disk.
+served, since containerd drops what has not reached its disk. A dash stands where a version
+has not got what the scenario is about: download slots that all pulls share and image
+verifiers in CRI pulls came with 2.1, parallel unpack with 2.2, and the transfer service of
+1.7 speaks no plain HTTP.
 
 `
 
@@ -135,6 +138,8 @@ func (c *cell) String() string {
 	switch {
 	case c == nil:
 		return ""
+	case c.result == "skip":
+		return "–"
 	case !c.told:
 		return c.result
 	case c.bytes == 0:
