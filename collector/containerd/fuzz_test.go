@@ -41,6 +41,27 @@ func FuzzImageName(f *testing.F) {
 	})
 }
 
+func FuzzLabels(f *testing.F) {
+	f.Add("containerd.io/gc.ref.content.l.0", "sha256:"+encoded)
+	f.Add("containerd.io/gc.ref.content.config", "no digest")
+	f.Add("containerd.io/gc.ref.snapshot.overlayfs", "sha256:"+encoded)
+	f.Add("containerd.io/distribution.source.", ",")
+	f.Fuzz(func(t *testing.T, key, value string) {
+		labels := map[string]string{key: value}
+		for _, d := range children(labels) {
+			if d.Validate() != nil {
+				t.Errorf("label %q = %q refers to %q", key, value, d)
+			}
+		}
+		if name := snapshotterOf(labels); !strings.HasSuffix(key, name) {
+			t.Errorf("label %q is of snapshotter %q", key, name)
+		}
+		if i := sourceName(labels); i.Name != "" && !fromRegistry(labels) {
+			t.Errorf("label %q = %q names %q and is from no registry", key, value, i.Name)
+		}
+	})
+}
+
 func FuzzParseDocument(f *testing.F) {
 	f.Add([]byte(`{"manifests":[{"digest":"sha256:` + encoded + `","size":1}]}`))
 	f.Add([]byte(`{"config":{"digest":"sha256:` + encoded + `","size":1},"layers":[]}`))

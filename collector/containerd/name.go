@@ -111,8 +111,8 @@ func fromRegistry(l map[string]string) bool {
 func children(l map[string]string) []digest.Digest {
 	var refs []digest.Digest
 	for key, value := range l {
-		if strings.HasPrefix(key, "containerd.io/gc.ref.content.") {
-			refs = append(refs, digest.Digest(value))
+		if d, ok := parseDigest(value); ok && strings.HasPrefix(key, "containerd.io/gc.ref.content.") {
+			refs = append(refs, d)
 		}
 	}
 	return refs
