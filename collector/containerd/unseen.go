@@ -25,8 +25,8 @@ const rootMemory = 5 * time.Minute
 // unseen reads the pulls whose image was recorded and whose lease nobody saw: on a
 // busy machine one may come and go before an event of it has led to a look, and up
 // to containerd 2.0 nothing tells of a pull that only fetches until its image is
-// recorded. Only those that fetched their root are told. A pull of what was there
-// leaves no more than a tag does.
+// recorded. Only those that fetched or unpacked something are told: when a pull of
+// what was there began, nothing tells.
 func (k *look) unseen(records []record, known []*lease) ([]pull.Reading, error) {
 	var readings []pull.Reading
 	for _, r := range records {
@@ -41,7 +41,7 @@ func (k *look) unseen(records []record, known []*lease) ([]pull.Reading, error) 
 		if err != nil {
 			return nil, fmt.Errorf("image record of %s: %w", r.root, err)
 		}
-		if !isPull {
+		if !isPull || !brought(reading) {
 			continue
 		}
 		reading.StartUnknown = true
@@ -65,16 +65,39 @@ func (k *look) unseenLease(r record, known []*lease) (*lease, error) {
 	case err != nil, !fromRegistry(info.Labels):
 		return nil, nil
 	}
-	for _, before := range []time.Time{k.source.watching, k.now.Add(-rootMemory), k.source.ended[rootKey{k.namespace, r.root}]} {
-		if !info.CreatedAt.After(before) {
-			return nil, nil
-		}
+	// A root that was there has been visited since, see [look.visited].
+	since := slices.MaxFunc([]time.Time{k.source.watching, k.now.Add(-rootMemory), k.source.ended[rootKey{k.namespace, r.root}]}, time.Time.Compare)
+	began := info.CreatedAt
+	if !began.After(since) {
+		began = info.UpdatedAt
 	}
-	l := newLease(leases.Lease{ID: fmt.Sprintf("%s@%d", r.root, info.CreatedAt.UnixNano()), CreatedAt: info.CreatedAt})
+	if !began.After(since) || began.After(r.time) {
+		return nil, nil
+	}
+	l := newLease(leases.Lease{ID: fmt.Sprintf("%s@%d", r.root, began.UnixNano()), CreatedAt: began})
 	l.content[r.root] = true
 	l.infos[r.root] = info
 	l.leave(k.now)
 	return l, nil
+}
+
+// brought tells whether a pull has brought anything to the node.
+func brought(r pull.Reading) bool {
+	since := func(at time.Time) bool { return !at.Before(r.Created) }
+	if since(r.Root.Committed) {
+		return true
+	}
+	for _, b := range r.Blobs {
+		if since(b.Committed) {
+			return true
+		}
+	}
+	for _, c := range r.Chains {
+		if since(c.Created) {
+			return true
+		}
+	}
+	return false
 }
 
 // over remembers the root of a pull that is gone.

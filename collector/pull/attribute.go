@@ -56,7 +56,7 @@ func (t *Tracker) handOver(h *history) {
 		for _, other := range t.pulls {
 			o := other.blobs[d]
 			if o != nil && other.id.Namespace == h.id.Namespace && other.gone.IsZero() && o.started.Equal(b.started) {
-				o.base = max(o.base, b.offset)
+				o.base, o.guessed = max(o.base, b.offset), true // containerd may have written more as it gave up
 			}
 		}
 	}

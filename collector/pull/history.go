@@ -38,7 +38,7 @@ type blob struct {
 	sawOpen   bool      // this pull's ingest was seen
 	started   time.Time // of the ingest last seen, whoever opened it
 	base      int64     // offset that an earlier, given-up pull had reached
-	guessed   bool      // base is: this pull had written before it was seen
+	guessed   bool      // base is: somebody had written since it was last seen
 	offset    int64     // highest seen
 	kept      int64     // the one seen before
 	missing   time.Time // last reading that had neither its ingest nor the blob

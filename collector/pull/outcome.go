@@ -57,6 +57,17 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	return e, true
 }
 
+// lostBytes tells whether an ingest of a pull that failed had been collected as
+// garbage before it was seen for the last time, or was never seen.
+func (h *history) lostBytes() bool {
+	for _, b := range h.blobs {
+		if b.committed.IsZero() && !b.open {
+			return true
+		}
+	}
+	return false
+}
+
 // takeBack takes from a pull that failed what came after its end: another pull
 // went on with its layers.
 func (t *Tracker) takeBack(h *history, end time.Time) {

@@ -146,7 +146,7 @@ func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
 func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob]time.Time) Pull {
 	p := t.view(h, end.at, starts)
 	p.close(end)
-	if h.lost && p.Outcome != Success {
+	if p.Outcome != Success && (h.lost || h.lostBytes()) {
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation
 	}
 	t.past = append(t.past, h.transfers(end.at)...)

@@ -14,7 +14,7 @@ import (
 // clockLimit is how far the ends of one span may be from the CRI call's or the
 // registry's clock: more than a busy machine is late, and less than any poll
 // takes. How far they are as a rule is held over all pulls (bounds in report_test.go).
-const clockLimit = 100 * time.Millisecond
+const clockLimit = 200 * time.Millisecond
 
 // checkClock holds a span's start and end against the CRI call's own clock.
 func (n *node) checkClock(span otlp.Span, pull cri.Pull) {
@@ -28,14 +28,23 @@ func (n *node) checkClock(span otlp.Span, pull cri.Pull) {
 }
 
 // begin is when a span is to start: with the call, or, where it says that its start is
-// estimated, for its lease was never seen, when the root had been served.
+// estimated, for its lease was never seen, when the root had been served. That of a
+// root that was there is within the call.
 func (n *node) begin(span otlp.Span, pull cri.Pull) time.Time {
-	if isEstimated(span, "pull.start") {
-		if root, found := n.request(span.Attributes["oci.manifest.digest"]); found {
-			return root.End
+	if !isEstimated(span, "pull.start") {
+		return pull.Start
+	}
+	for _, r := range n.registry.Requests() {
+		if r.Digest.String() == span.Attributes["oci.manifest.digest"] && r.Written > 0 && r.Start.After(pull.Start) && r.End.Before(pull.End) {
+			return r.End
 		}
 	}
-	return pull.Start
+	return clamp(span.Start, pull.Start, pull.End)
+}
+
+// clamp is t, or the bound of a stretch of time that it is out of.
+func clamp(t, first, last time.Time) time.Time {
+	return slices.MinFunc([]time.Time{slices.MaxFunc([]time.Time{t, first}, time.Time.Compare), last}, time.Time.Compare)
 }
 
 // checkAttribute holds one attribute of a span against what is true.
@@ -57,6 +66,12 @@ func (n *node) checkSuccess(span otlp.Span, img *registry.Image, pull cri.Pull, 
 func (n *node) checkSuccessIn(namespace string, span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
 	n.Helper()
 	n.record(span, pull, served)
+	n.checkTold(namespace, span, img, pull, served)
+}
+
+// checkTold checks what the span of a good pull says that fetched so many bytes.
+func (n *node) checkTold(namespace string, span otlp.Span, img *registry.Image, pull cri.Pull, fetched int64) {
+	n.Helper()
 	n.checkClock(span, pull)
 	n.checkAttribute(span, "container.image.name", img.Name())
 	n.checkAttribute(span, "pulltrace.containerd.namespace", namespace)
@@ -64,8 +79,8 @@ func (n *node) checkSuccessIn(namespace string, span otlp.Span, img *registry.Im
 	n.checkAttribute(span, "error.type", nil)
 	n.checkAttribute(span, "pulltrace.pull.total_known", true)
 	n.checkAttribute(span, "pulltrace.pull.bytes.size", img.Size())
-	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", served)
-	n.checkAttribute(span, "pulltrace.pull.bytes.cached", img.Size()-served)
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", fetched)
+	n.checkAttribute(span, "pulltrace.pull.bytes.cached", img.Size()-fetched)
 	n.checkAttribute(span, "pulltrace.pull.layer.count", int64(len(img.Layers)))
 	if span.Resource["service.name"] != "pulltrace" || span.Resource["container.runtime.name"] != "containerd" {
 		n.Errorf("the resource is %s", span.Resource)

@@ -167,11 +167,8 @@ func (n *node) within(program cri.Pull, span otlp.Span, img *registry.Image) cri
 			served = r.End
 		}
 	}
-	between := func(t, first, last time.Time) time.Time {
-		return slices.MinFunc([]time.Time{slices.MaxFunc([]time.Time{t, first}, time.Time.Compare), last}, time.Time.Compare)
-	}
-	program.Start = between(span.Start, program.Start, asked.Start)
-	program.End = between(span.End, served, program.End)
+	program.Start = clamp(span.Start, program.Start, asked.Start)
+	program.End = clamp(span.End, served, program.End)
 	return program
 }
 
