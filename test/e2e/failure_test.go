@@ -90,7 +90,7 @@ func (n *node) retry(img *registry.Image, process *pulltrace.Process) {
 	if len(spans) != 2 {
 		n.Fatalf("a failed pull and its retry have %d spans, want 2:\n%s", len(spans), n.trees(spans))
 	}
-	n.checkSuccess(spans[1], img, pull, n.registry.Served(img.Blobs()...)-before)
+	n.checkResumed(spans[1], img, pull, n.registry.Served(img.Blobs()...)-before)
 	if spans[0].TraceID == spans[1].TraceID {
 		n.Errorf("the retry has the failed pull's trace ID %s", spans[0].TraceID)
 	}

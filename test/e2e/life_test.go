@@ -142,7 +142,7 @@ func (n *node) retryInterrupted(img *registry.Image, process *pulltrace.Process,
 	if len(spans) != count {
 		n.Fatalf("%d spans, want %d:\n%s", len(spans), count, n.trees(spans))
 	}
-	n.checkSuccess(spans[count-1], img, pull, n.registry.Served(img.Blobs()...)-before)
+	n.checkResumed(spans[count-1], img, pull, n.registry.Served(img.Blobs()...)-before)
 }
 
 // checkEstimated makes sure that a span names what was estimated on it.

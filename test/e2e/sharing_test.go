@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/otlp"
 	"github.com/pulltrace/pulltrace/test/registry"
 )
 
@@ -189,12 +190,19 @@ func (n *node) checkOwnSuccess(img *registry.Image, pull cri.Pull) {
 }
 
 // checkTookOver checks the one span of a good pull that went on with what another one
-// had begun. What that one wrote as it gave up, a step of containerd's for each layer at
-// most, may be told as fetched by this one, which then says that it is estimated.
+// had begun.
 func (n *node) checkTookOver(img *registry.Image, pull cri.Pull) {
 	n.Helper()
 	span := n.waitSpans(img, 1)[0]
-	served := n.servedFor(img)
+	n.checkResumed(span, img, pull, n.servedFor(img))
+	n.checkLayersAreOwn(span, img)
+}
+
+// checkResumed is checkSuccess for a pull that went on with what an earlier one left.
+// What that one wrote as it gave up, a step of containerd's for each layer at most,
+// may be told as fetched by this one, which then says that it is estimated.
+func (n *node) checkResumed(span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
+	n.Helper()
 	n.record(span, pull, served)
 	told, _ := span.Attributes["pulltrace.pull.bytes.downloaded"].(int64)
 	var estimated int64
@@ -207,7 +215,6 @@ func (n *node) checkTookOver(img *registry.Image, pull cri.Pull) {
 		n.Errorf("the pull of %s fetched %d bytes, the registry served %d; %d layers are estimated", img.Ref(), told, served, estimated)
 	}
 	n.checkTold("k8s.io", span, img, pull, told)
-	n.checkLayersAreOwn(span, img)
 }
 
 // checkDownloadedOnce holds pulltrace.download.io against what was served for the
