@@ -56,6 +56,9 @@ func NewReporter(sdk *export.SDK, id Identity) (*Reporter, error) {
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
+	if err := observeFailures(meter, r.node, &sdk.Failures); err != nil {
+		return nil, fmt.Errorf("instruments: %w", err)
+	}
 	r.flusher = newFlusher(sdk.Flush, r.delivered)
 	return r, nil
 }
