@@ -6,14 +6,17 @@ import (
 	"time"
 )
 
+// Between two exports of our own accord there is a second at least, and longer
+// while they fail: a backend that refuses is not helped by more of them.
 const (
-	flushGap     = time.Second      // between two exports of our own accord, at least
-	flushTimeout = 10 * time.Second // a dead endpoint holds an export up for so long
+	flushGap    = time.Second
+	maxFlushGap = 30 * time.Second
 )
 
 // flusher exports when a pull starts or ends, without waiting for the interval
-// of the exporter. It does so apart from the poll loop, one export at a time,
-// and again until one has succeeded.
+// of the exporter. It does so apart from the poll loop, since a dead endpoint
+// holds an export up for the exporter's whole timeout; one export at a time, and
+// again until one has succeeded.
 type flusher struct {
 	wanted    chan struct{}
 	export    func(context.Context) error
@@ -45,6 +48,7 @@ func (f *flusher) close() {
 }
 
 func (f *flusher) run(ctx context.Context) {
+	gap := flushGap
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,21 +56,17 @@ func (f *flusher) run(ctx context.Context) {
 		case <-f.wanted:
 		}
 		began := time.Now()
-		if err := f.exportOnce(ctx); err == nil {
+		if err := f.export(ctx); err == nil {
 			f.delivered(began)
+			gap = flushGap
 		} else {
-			f.flush() // the SDK has told of the error
+			f.flush() // again; the log has the error
+			gap = min(2*gap, maxFlushGap)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(flushGap):
+		case <-time.After(gap):
 		}
 	}
-}
-
-func (f *flusher) exportOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
-	defer cancel()
-	return f.export(ctx)
 }

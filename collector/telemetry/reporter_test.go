@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -15,6 +16,7 @@ import (
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
@@ -28,9 +30,10 @@ type recorded struct {
 func newRecorded(t *testing.T) *recorded {
 	t.Helper()
 	r := &recorded{reader: sdkmetric.NewManualReader(), spans: tracetest.NewInMemoryExporter()}
-	sdk := &SDK{
+	sdk := &export.SDK{
 		Meters:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader)),
 		Tracers: sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans), sdktrace.WithIDGenerator(IDGenerator())),
+		Loggers: sdklog.NewLoggerProvider(),
 	}
 	var err error
 	if r.Reporter, err = NewReporter(sdk, Identity{Node: Node{Name: "n1", Kubernetes: true}}); err != nil {
@@ -133,11 +136,11 @@ func TestLiveSeries(t *testing.T) {
 	r := newRecorded(t)
 	p := running("a", 250)
 	r.Report(pull.Update{Time: at(3), SourceUp: true, Started: []pull.Pull{p}, Active: []pull.Pull{p}})
-	for m, want := range map[semconv.Metric]float64{
-		semconv.ImageDownloaded: 250, semconv.ImageSize: 1000, semconv.ImageCached: 0, semconv.ImageProgress: 0.25,
-		semconv.LayerDownloaded: 250, semconv.LayerExpected: 1000, semconv.DownloadIO: 250, semconv.SourceUp: 1,
+	for m, want := range map[*semconv.Metric]float64{
+		&semconv.ImageDownloaded: 250, &semconv.ImageSize: 1000, &semconv.ImageCached: 0, &semconv.ImageProgress: 0.25,
+		&semconv.LayerDownloaded: 250, &semconv.LayerExpected: 1000, &semconv.DownloadIO: 250, &semconv.SourceUp: 1,
 	} {
-		if got := r.only(t, m); got != want {
+		if got := r.only(t, *m); got != want {
 			t.Errorf("%s = %g, want %g", m.Name, got, want)
 		}
 	}

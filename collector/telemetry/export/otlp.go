@@ -1,0 +1,152 @@
+package export
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc"
+)
+
+// The exporters read the variables of OTLP themselves. What is given to them
+// here is what they lack. An endpoint that is not set they take for one with TLS;
+// these are the standard's.
+const (
+	grpcEndpoint = "http://localhost:4317"
+	httpEndpoint = "http://localhost:4318"
+)
+
+func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
+	s := otlp{"METRICS"}
+	if s.protocol() == "grpc" {
+		var options []otlpmetricgrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlpmetricgrpc.WithEndpointURL(grpcEndpoint))
+		}
+		if c.MetricsGRPC != nil {
+			options = append(options, otlpmetricgrpc.WithDialOption(grpc.WithChainUnaryInterceptor(c.MetricsGRPC)))
+		}
+		return otlpmetricgrpc.New(ctx, options...)
+	}
+	var options []otlpmetrichttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlpmetrichttp.WithEndpointURL(httpEndpoint+"/v1/metrics"))
+	}
+	if c.MetricsHTTP != nil {
+		client, err := s.httpClient(c.MetricsHTTP)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, otlpmetrichttp.WithHTTPClient(client))
+	}
+	return otlpmetrichttp.New(ctx, options...)
+}
+
+func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
+	s := otlp{"TRACES"}
+	if s.protocol() == "grpc" {
+		var options []otlptracegrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlptracegrpc.WithEndpointURL(grpcEndpoint))
+		}
+		return otlptracegrpc.New(ctx, options...)
+	}
+	var options []otlptracehttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlptracehttp.WithEndpointURL(httpEndpoint+"/v1/traces"))
+	}
+	return otlptracehttp.New(ctx, options...)
+}
+
+func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
+	s := otlp{"LOGS"}
+	if s.protocol() == "grpc" {
+		var options []otlploggrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlploggrpc.WithEndpointURL(grpcEndpoint))
+		}
+		return otlploggrpc.New(ctx, options...)
+	}
+	var options []otlploghttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlploghttp.WithEndpointURL(httpEndpoint+"/v1/logs"))
+	}
+	return otlploghttp.New(ctx, options...)
+}
+
+// otlp is the variables of OTLP for one signal: METRICS, TRACES or LOGS.
+type otlp struct{ signal string }
+
+// get returns what is set for the signal or else for all of them, and the name
+// of that variable; both are empty where nothing is set.
+func (o otlp) get(setting string) (value, name string) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + o.signal + "_" + setting, "OTEL_EXPORTER_OTLP_" + setting} {
+		if value := os.Getenv(name); value != "" {
+			return value, name
+		}
+	}
+	return "", ""
+}
+
+func (o otlp) protocol() string {
+	value, _ := o.get("PROTOCOL")
+	return cmp.Or(value, "grpc")
+}
+
+func (o otlp) endpointSet() bool {
+	value, _ := o.get("ENDPOINT")
+	return value != ""
+}
+
+// check finds what contradicts itself: that the packages obey the one or the
+// other variable depends on the protocol and the signal.
+func (o otlp) check() error {
+	url, name := o.get("ENDPOINT")
+	plain := !strings.HasPrefix(strings.ToLower(url), "https://")
+	if url == "" {
+		name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	}
+	if value, insecure := o.get("INSECURE"); value != "" && strings.EqualFold(value, "true") != plain {
+		return fmt.Errorf("%s must be what %s says: true for http://, which is the default, false for https://", insecure, name)
+	}
+	for _, setting := range []string{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"} {
+		if value, file := o.get(setting); value != "" && plain {
+			return fmt.Errorf("%s is set, so %s must be a URL that begins with https://", file, name)
+		}
+	}
+	_, err := o.tls()
+	return err
+}
+
+// httpClient is the client that the exporter would make, with its transport
+// wrapped: the exporter takes a whole client or none.
+func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	var err error
+	if transport.TLSClientConfig, err = o.tls(); err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: wrap(transport), Timeout: o.timeout()}, nil
+}
+
+// timeout is that of one export, with all its tries.
+func (o otlp) timeout() time.Duration {
+	value, _ := o.get("TIMEOUT")
+	if timeout, err := milliseconds(value); err == nil {
+		return timeout
+	}
+	return 10 * time.Second
+}
