@@ -67,6 +67,8 @@ type Update struct {
 	Started  []Pull // seen for the first time, as they stand
 	Ended    []Pull // each pull is in here once, in one Update
 
+	Changes []Change // of these pulls, in the order in which each went through them
+
 	// Settling tells that a pull is over but not told yet: another look
 	// within a moment will tell it.
 	Settling bool
@@ -79,7 +81,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		t.shift(o.Stepped, o.Time)
 	}
 	if o.Time.Before(t.observed) {
-		return Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())}
+		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
 	t.observed, t.slots = o.Time, o.Slots
 	var began []*history
@@ -125,12 +127,12 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 	u.Active = t.active(o.Time, starts)
 	t.forget(o.Time)
-	return u
+	return t.changed(u)
 }
 
 // Unobserved returns the pulls as they stand when the runtime did not answer.
 func (t *Tracker) Unobserved(now time.Time) Update {
-	return Update{Time: now, Active: t.active(now, t.schedule())}
+	return t.changed(Update{Time: now, Active: t.active(now, t.schedule())})
 }
 
 // active are the running pulls as they stand at a time, by start.
