@@ -72,6 +72,11 @@ type Update struct {
 	// Settling tells that a pull is over but not told yet: another look
 	// within a moment will tell it.
 	Settling bool
+
+	// Took is how long the runtime was asked, and Err why it did not answer. The
+	// tracker knows of neither: they are for who asks to fill in.
+	Took time.Duration
+	Err  error
 }
 
 // Observe merges an observation and returns what it led to. One that is older
