@@ -1,19 +1,17 @@
-// Package semconv declares every name of its own that Pulltrace emits, with its
-// unit and meaning. What OpenTelemetry names already is taken from there.
 package semconv
 
 import "go.opentelemetry.io/otel/attribute"
 
-// Scope is the instrumentation scope of all that Pulltrace emits.
-const Scope = "github.com/pulltrace/pulltrace"
-
-// Attributes.
+// Attributes of the image.
 const (
 	// RegistryKey is the host of the image's registry, without a port.
 	RegistryKey = attribute.Key("pulltrace.registry")
 	// NamespaceKey is the containerd namespace that the image is pulled into.
 	NamespaceKey = attribute.Key("pulltrace.containerd.namespace")
+)
 
+// Attributes of a layer.
+const (
 	// LayerDigestKey is the layer's digest, as in the manifest.
 	LayerDigestKey = attribute.Key("pulltrace.layer.digest")
 	// LayerIndexKey is the layer's place in the manifest, from 0.
@@ -28,7 +26,10 @@ const (
 	LayerDownloadedKey = attribute.Key("pulltrace.layer.bytes.downloaded")
 	// LayerQueueTimeKey is how long the layer waited for a download slot, in seconds.
 	LayerQueueTimeKey = attribute.Key("pulltrace.layer.time.queue")
+)
 
+// Attributes of a pull.
+const (
 	// PhaseKey is what a running pull is doing.
 	PhaseKey = attribute.Key("pulltrace.pull.phase")
 	// OutcomeKey is how a pull ended.
@@ -57,6 +58,8 @@ const (
 	PullLayersCachedKey = attribute.Key("pulltrace.pull.layer.cached")
 	// PullLayersLazyKey is how many layers are lazy; absent where there are none.
 	PullLayersLazyKey = attribute.Key("pulltrace.pull.layer.lazy")
+	// PullQueueTimeKey is how long the pull waited for download slots, in seconds.
+	PullQueueTimeKey = attribute.Key("pulltrace.pull.time.queue")
 	// PullResolveTimeKey is how long resolving took, in seconds.
 	PullResolveTimeKey = attribute.Key("pulltrace.pull.time.resolve")
 	// PullDownloadTimeKey is how long at least one blob was downloading, in seconds.
@@ -65,6 +68,5 @@ const (
 	PullUnpackTimeKey = attribute.Key("pulltrace.pull.time.unpack")
 )
 
-// RegistryOther stands for every registry past the number that is told apart,
-// and for one that is not known.
-const RegistryOther = "_OTHER"
+// ExportSignalKey is the kind of telemetry that an export was to deliver.
+const ExportSignalKey = attribute.Key("pulltrace.export.signal")

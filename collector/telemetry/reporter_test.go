@@ -133,11 +133,11 @@ func TestLiveSeries(t *testing.T) {
 	r := newRecorded(t)
 	p := running("a", 250)
 	r.Report(pull.Update{Time: at(3), SourceUp: true, Started: []pull.Pull{p}, Active: []pull.Pull{p}})
-	for m, want := range map[semconv.Metric]float64{
-		semconv.ImageDownloaded: 250, semconv.ImageSize: 1000, semconv.ImageCached: 0, semconv.ImageProgress: 0.25,
-		semconv.LayerDownloaded: 250, semconv.LayerExpected: 1000, semconv.DownloadIO: 250, semconv.SourceUp: 1,
+	for m, want := range map[*semconv.Metric]float64{
+		&semconv.ImageDownloaded: 250, &semconv.ImageSize: 1000, &semconv.ImageCached: 0, &semconv.ImageProgress: 0.25,
+		&semconv.LayerDownloaded: 250, &semconv.LayerExpected: 1000, &semconv.DownloadIO: 250, &semconv.SourceUp: 1,
 	} {
-		if got := r.only(t, m); got != want {
+		if got := r.only(t, *m); got != want {
 			t.Errorf("%s = %g, want %g", m.Name, got, want)
 		}
 	}

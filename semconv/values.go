@@ -1,0 +1,86 @@
+package semconv
+
+import standard "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+// RegistryOther stands for every registry past the number that is told apart,
+// and for one that is not known.
+const RegistryOther = "_OTHER"
+
+// What a running pull is doing.
+var (
+	// PhaseResolving is a pull whose size is not known yet.
+	PhaseResolving = PhaseKey.String("resolving")
+	// PhaseQueued is a pull that waits for download slots which others hold.
+	PhaseQueued = PhaseKey.String("queued")
+	// PhaseDownloading is a pull that has bytes to fetch.
+	PhaseDownloading = PhaseKey.String("downloading")
+	// PhaseUnpacking is a pull that has fetched all and has layers to unpack.
+	PhaseUnpacking = PhaseKey.String("unpacking")
+)
+
+// How a pull ended.
+var (
+	// OutcomeSuccess is a pull after which the runtime recorded the image.
+	OutcomeSuccess = OutcomeKey.String("success")
+	// OutcomeFailure is a pull that ended without.
+	OutcomeFailure = OutcomeKey.String("failure")
+	// OutcomeUnknown is one of several pulls of an image of which the runtime
+	// recorded fewer than there were.
+	OutcomeUnknown = OutcomeKey.String("unknown")
+)
+
+// Where a layer is on its way to the node.
+var (
+	// LayerStateQueued is a layer that waits for its turn.
+	LayerStateQueued = LayerStateKey.String("queued")
+	// LayerStateDownloading is a layer that is being fetched.
+	LayerStateDownloading = LayerStateKey.String("downloading")
+	// LayerStateDownloaded is a layer that was fetched and is not unpacked.
+	LayerStateDownloaded = LayerStateKey.String("downloaded")
+	// LayerStateUnpacking is a layer that is being unpacked.
+	LayerStateUnpacking = LayerStateKey.String("unpacking")
+	// LayerStateDone is a layer that the pull has unpacked.
+	LayerStateDone = LayerStateKey.String("done")
+	// LayerStateCached is a layer that did not have to be fetched.
+	LayerStateCached = LayerStateKey.String("cached")
+	// LayerStateLazy is a layer that a remote snapshotter mounted without its content.
+	LayerStateLazy = LayerStateKey.String("lazy")
+)
+
+// What an export was to deliver.
+var (
+	// ExportSignalMetrics is an export of metrics.
+	ExportSignalMetrics = ExportSignalKey.String("metrics")
+	// ExportSignalTraces is an export of spans.
+	ExportSignalTraces = ExportSignalKey.String("traces")
+	// ExportSignalLogs is an export of lifecycle events.
+	ExportSignalLogs = ExportSignalKey.String("logs")
+)
+
+// Why a pull or a poll failed.
+var (
+	// ErrorTypeConnection is a runtime that cannot be reached.
+	ErrorTypeConnection = standard.ErrorTypeKey.String("connection")
+	// ErrorTypeTimeout is a runtime that did not answer in time.
+	ErrorTypeTimeout = standard.ErrorTypeKey.String("timeout")
+	// ErrorTypeOther is a failure whose reason is not known.
+	ErrorTypeOther = standard.ErrorTypeOther
+)
+
+// What the list of [EstimatedKey] may hold.
+const (
+	// EstimatedPullStart is said where the wall clock was set while the pull ran.
+	EstimatedPullStart = "pull.start"
+	// EstimatedPullEnd is said where the end is when the pull was missed.
+	EstimatedPullEnd = "pull.end"
+	// EstimatedResolveEnd is said where the root was on the node before.
+	EstimatedResolveEnd = "resolve.end"
+	// EstimatedDownloadStart is said where a download slot was inferred.
+	EstimatedDownloadStart = "download.start"
+	// EstimatedDownloadBytes is said where no poll saw the layer's ingest.
+	EstimatedDownloadBytes = "download.bytes"
+	// EstimatedUnpackStart is said where no event told of it.
+	EstimatedUnpackStart = "unpack.start"
+	// EstimatedUnpackEnd is said of layers that are unpacked in parallel.
+	EstimatedUnpackEnd = "unpack.end"
+)
