@@ -14,12 +14,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
-// Reporter records the updates that it is told with an [SDK].
+// Reporter records the updates that it is told with an [export.SDK].
 type Reporter struct {
-	sdk         *SDK
+	sdk         *export.SDK
 	node        attribute.KeyValue
 	tracer      trace.Tracer
 	instruments *instruments
@@ -36,7 +37,7 @@ type Reporter struct {
 }
 
 // NewReporter makes the instruments. Close it before the SDK is shut down.
-func NewReporter(sdk *SDK, id Identity) (*Reporter, error) {
+func NewReporter(sdk *export.SDK, id Identity) (*Reporter, error) {
 	meter := sdk.Meters.Meter(semconv.Scope, metric.WithInstrumentationVersion(id.Version), metric.WithSchemaURL(standard.SchemaURL))
 	inst, err := newInstruments(meter)
 	if err != nil {
@@ -55,7 +56,7 @@ func NewReporter(sdk *SDK, id Identity) (*Reporter, error) {
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
-	r.flusher = newFlusher(sdk.flush, r.delivered)
+	r.flusher = newFlusher(sdk.Flush, r.delivered)
 	return r, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -15,6 +16,7 @@ import (
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
@@ -28,9 +30,10 @@ type recorded struct {
 func newRecorded(t *testing.T) *recorded {
 	t.Helper()
 	r := &recorded{reader: sdkmetric.NewManualReader(), spans: tracetest.NewInMemoryExporter()}
-	sdk := &SDK{
+	sdk := &export.SDK{
 		Meters:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader)),
 		Tracers: sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans), sdktrace.WithIDGenerator(IDGenerator())),
+		Loggers: sdklog.NewLoggerProvider(),
 	}
 	var err error
 	if r.Reporter, err = NewReporter(sdk, Identity{Node: Node{Name: "n1", Kubernetes: true}}); err != nil {

@@ -2,22 +2,17 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
 
 // Identity is what says whose telemetry it is.
@@ -49,59 +44,16 @@ var instanceNamespace = uuid.MustParse("4d63009a-8d0f-11ee-aad7-4c796ed8e320")
 
 const serviceName = "pulltrace"
 
-// defaults are Pulltrace's own for OpenTelemetry's variables. The standard
-// metric interval of 60 s is longer than most pulls.
-var defaults = map[string]string{
-	"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-	"OTEL_METRIC_EXPORT_INTERVAL": "10000",
-}
-
-// Setup builds the SDK as OpenTelemetry's own environment variables say. The
-// error names what could not be set up. Call Shutdown when done.
-func Setup(ctx context.Context, id Identity, log *slog.Logger) (*SDK, error) {
-	for name, value := range defaults {
-		if os.Getenv(name) == "" {
-			if err := os.Setenv(name, value); err != nil {
-				return nil, fmt.Errorf("setting %s: %w", name, err)
-			}
-		}
-	}
+// Setup builds the SDK that a [Reporter] reports to, as OpenTelemetry's own
+// environment variables say. The error names the variable that is wrong. Call
+// Shutdown when done.
+func Setup(ctx context.Context, id Identity, log *slog.Logger) (*export.SDK, error) {
 	otel.SetErrorHandler(logChanges(log))
 	res, err := id.resource(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OpenTelemetry resource: %w", err)
 	}
-	reader, err := autoexport.NewMetricReader(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("exporter of metrics: %w", err)
-	}
-	spans, err := autoexport.NewSpanExporter(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("exporter of traces: %w", err)
-	}
-	return &SDK{
-		Meters:  sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader)),
-		Tracers: sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(spans), sdktrace.WithIDGenerator(IDGenerator())),
-		Scraped: scraped(),
-	}, nil
-}
-
-// SDK is the part of OpenTelemetry's SDK that a [Reporter] reports to. Its
-// tracer provider must use [IDGenerator].
-type SDK struct {
-	Meters  *sdkmetric.MeterProvider
-	Tracers *sdktrace.TracerProvider
-	Scraped bool // metrics are fetched by somebody, not pushed
-}
-
-// flush exports what there is.
-func (s *SDK) flush(ctx context.Context) error {
-	return errors.Join(s.Meters.ForceFlush(ctx), s.Tracers.ForceFlush(ctx))
-}
-
-// Shutdown exports what there is, and ends.
-func (s *SDK) Shutdown(ctx context.Context) error {
-	return errors.Join(s.Meters.Shutdown(ctx), s.Tracers.Shutdown(ctx))
+	return export.New(ctx, export.Config{Resource: res, IDs: IDGenerator(), Log: log})
 }
 
 func (id Identity) resource(ctx context.Context) (*resource.Resource, error) {
@@ -116,11 +68,6 @@ func (id Identity) resource(ctx context.Context) (*resource.Resource, error) {
 		attrs = append(attrs, standard.ContainerRuntimeVersion(id.RuntimeVersion))
 	}
 	return resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attrs...), resource.WithFromEnv())
-}
-
-// scraped tells whether the metrics exporter is one that waits to be asked.
-func scraped() bool {
-	return slices.Contains(strings.Split(os.Getenv("OTEL_METRICS_EXPORTER"), ","), "prometheus")
 }
 
 // logChanges logs an error of the SDK when it is another one than the last: a

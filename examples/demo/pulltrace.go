@@ -11,12 +11,14 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/pulltrace/pulltrace/collector"
 	"github.com/pulltrace/pulltrace/collector/containerd"
 	"github.com/pulltrace/pulltrace/collector/telemetry"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 // pulltrace is the collector, wired as in cmd/pulltrace.
 type pulltrace struct {
 	source    *containerd.Source
-	sdks      []*telemetry.SDK
+	sdks      []*export.SDK
 	reporters []*telemetry.Reporter
 	log       *slog.Logger
 
@@ -81,9 +83,10 @@ func (p *pulltrace) setUpTelemetry(ctx context.Context, backend string) error {
 	if err != nil {
 		return err
 	}
-	p.sdks = []*telemetry.SDK{{
+	p.sdks = []*export.SDK{{
 		Meters:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metrics, sdkmetric.WithInterval(time.Second)))),
 		Tracers: sdktrace.NewTracerProvider(sdktrace.WithBatcher(traces), sdktrace.WithIDGenerator(telemetry.IDGenerator())),
+		Loggers: sdklog.NewLoggerProvider(),
 	}}
 	id := identity(ctx, p.source)
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {

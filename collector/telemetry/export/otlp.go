@@ -1,0 +1,135 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc"
+)
+
+// The exporters read the variables of OTLP themselves. What is given to them
+// here is what they lack: they take an endpoint that is not set for one with
+// TLS, though the standard's default is http://localhost.
+
+func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
+	s := otlp{"METRICS"}
+	if s.protocol() == "grpc" {
+		var options []otlpmetricgrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlpmetricgrpc.WithEndpointURL("http://localhost:4317"))
+		}
+		if c.MetricsGRPC != nil {
+			options = append(options, otlpmetricgrpc.WithDialOption(grpc.WithChainUnaryInterceptor(c.MetricsGRPC)))
+		}
+		return otlpmetricgrpc.New(ctx, options...)
+	}
+	var options []otlpmetrichttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlpmetrichttp.WithEndpointURL("http://localhost:4318/v1/metrics"))
+	}
+	if c.MetricsHTTP != nil {
+		client, err := s.httpClient(c.MetricsHTTP)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, otlpmetrichttp.WithHTTPClient(client))
+	}
+	return otlpmetrichttp.New(ctx, options...)
+}
+
+func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
+	s := otlp{"TRACES"}
+	if s.protocol() == "grpc" {
+		var options []otlptracegrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlptracegrpc.WithEndpointURL("http://localhost:4317"))
+		}
+		return otlptracegrpc.New(ctx, options...)
+	}
+	var options []otlptracehttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
+	}
+	return otlptracehttp.New(ctx, options...)
+}
+
+func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
+	s := otlp{"LOGS"}
+	if s.protocol() == "grpc" {
+		var options []otlploggrpc.Option
+		if !s.endpointSet() {
+			options = append(options, otlploggrpc.WithEndpointURL("http://localhost:4317"))
+		}
+		return otlploggrpc.New(ctx, options...)
+	}
+	var options []otlploghttp.Option
+	if !s.endpointSet() {
+		options = append(options, otlploghttp.WithEndpointURL("http://localhost:4318/v1/logs"))
+	}
+	return otlploghttp.New(ctx, options...)
+}
+
+// otlp is the variables of OTLP for one signal: METRICS, TRACES or LOGS.
+type otlp struct{ signal string }
+
+// get returns what is set for the signal or else for all of them, and the name
+// of that variable; both are empty where nothing is set.
+func (o otlp) get(setting string) (value, name string) {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + o.signal + "_" + setting, "OTEL_EXPORTER_OTLP_" + setting} {
+		if value := os.Getenv(name); value != "" {
+			return value, name
+		}
+	}
+	return "", ""
+}
+
+func (o otlp) protocol() string {
+	if value, _ := o.get("PROTOCOL"); value != "" {
+		return value
+	}
+	return "grpc"
+}
+
+func (o otlp) endpointSet() bool {
+	value, _ := o.get("ENDPOINT")
+	return value != ""
+}
+
+// httpClient is the client that the exporter would make, with its transport
+// wrapped: the exporter takes a whole client or none.
+func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	var err error
+	if transport.TLSClientConfig, err = o.tls(); err != nil {
+		return nil, err
+	}
+	timeout := 10 * time.Second
+	if value, _ := o.get("TIMEOUT"); value != "" {
+		if timeout, err = milliseconds(value); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Client{Transport: wrap(transport), Timeout: timeout}, nil
+}
+
+// milliseconds is a duration as the variables give it.
+func milliseconds(value string) (time.Duration, error) {
+	n, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || n <= 0 {
+		return 0, fmt.Errorf("must be a number of milliseconds above 0, not %q", value)
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
