@@ -71,6 +71,7 @@ func covered(spans []Span) time.Duration {
 // queued is how long, up to its end, a pull had something to fetch and no
 // download slot: what its blobs take from the opening of their ingests, less what
 // they take from their slots on. Its manifest and config wait for slots as well.
+// Negative is one that had nothing to fetch.
 func (h *history) queued(starts map[*blob]time.Time, end time.Time) time.Duration {
 	var wanted, fetched []Span
 	for _, tr := range h.transfers(end) {
@@ -80,6 +81,9 @@ func (h *history) queued(starts map[*blob]time.Time, end time.Time) time.Duratio
 			wanted = append(wanted, Span{start, until})
 			fetched = append(fetched, Span{start, until})
 		}
+	}
+	if len(wanted) == 0 {
+		return -1
 	}
 	return covered(wanted) - covered(fetched)
 }

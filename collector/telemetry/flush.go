@@ -12,21 +12,22 @@ const (
 )
 
 // flusher exports when a pull starts or ends, without waiting for the interval
-// of the exporter. It does so apart from the poll loop, one export at a time,
-// and again until one has succeeded.
+// of the exporter. It does so apart from the poll loop, one export at a time, and
+// again as long as something that is told once waits for an export that succeeds.
 type flusher struct {
-	wanted    chan struct{}
-	export    func(context.Context) error
-	delivered func(since time.Time)
-	cancel    context.CancelFunc
-	done      sync.WaitGroup
+	wanted  chan struct{}
+	export  func(context.Context) error
+	flushed func(began time.Time)
+	pending func() bool
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
-// newFlusher calls delivered with the time at which an export that succeeded
-// had begun.
-func newFlusher(export func(context.Context) error, delivered func(since time.Time)) *flusher {
+// newFlusher calls flushed with the time at which an export that succeeded had
+// begun, and asks whether something is pending after one that did not.
+func newFlusher(export func(context.Context) error, flushed func(began time.Time), pending func() bool) *flusher {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &flusher{wanted: make(chan struct{}, 1), export: export, delivered: delivered, cancel: cancel}
+	f := &flusher{wanted: make(chan struct{}, 1), export: export, flushed: flushed, pending: pending, cancel: cancel}
 	f.done.Go(func() { f.run(ctx) })
 	return f
 }
@@ -53,8 +54,8 @@ func (f *flusher) run(ctx context.Context) {
 		}
 		began := time.Now()
 		if err := f.exportOnce(ctx); err == nil {
-			f.delivered(began)
-		} else {
+			f.flushed(began)
+		} else if f.pending() {
 			f.flush() // the SDK has told of the error
 		}
 		select {

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
+func always() bool { return true }
+
 func TestFlushIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
-		f := newFlusher(func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {})
+		f := newFlusher(func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {}, always)
 		defer f.close()
 		for range 100 {
 			f.flush()
@@ -32,7 +34,7 @@ func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 				return errors.New("refused")
 			}
 			return nil
-		}, func(time.Time) { delivered.Add(1) })
+		}, func(time.Time) { delivered.Add(1) }, always)
 		defer f.close()
 		f.flush()
 		time.Sleep(10 * time.Second)
@@ -42,10 +44,25 @@ func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 	})
 }
 
+// An export that only came early is not worth a second try.
+func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exports atomic.Int32
+		f := newFlusher(func(context.Context) error { exports.Add(1); return errors.New("refused") },
+			func(time.Time) { t.Error("told as delivered") }, func() bool { return false })
+		defer f.close()
+		f.flush()
+		time.Sleep(10 * time.Second)
+		if exports.Load() != 1 {
+			t.Errorf("%d exports, want 1", exports.Load())
+		}
+	})
+}
+
 // An endpoint that is dead holds up neither the caller nor the end.
 func TestFlushDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFlusher(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {})
+		f := newFlusher(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {}, always)
 		began := time.Now()
 		f.flush()
 		f.flush()

@@ -21,22 +21,29 @@ import (
 // Closer closes series in the requests of one exporter, which it sees by
 // [Closer.Unary] or [Closer.Transport].
 type Closer struct {
-	metrics   map[string]bool
-	delivered func(time.Time)
+	metrics map[string]bool
 
-	mu   sync.Mutex
-	open map[string]series // that the receiver has, by identity
-	last bool
+	mu        sync.Mutex
+	delivered func(time.Time)
+	open      map[string]series // that the receiver has, by identity
+	last      bool
 }
 
-// New returns a Closer of the series of these metrics. It calls delivered with
-// the time of the data points of each request that has arrived.
-func New(metrics []string, delivered func(time.Time)) *Closer {
-	c := &Closer{metrics: make(map[string]bool, len(metrics)), delivered: delivered}
+// New returns a Closer of the series of these metrics.
+func New(metrics ...string) *Closer {
+	c := &Closer{metrics: make(map[string]bool, len(metrics)), delivered: func(time.Time) {}}
 	for _, name := range metrics {
 		c.metrics[name] = true
 	}
 	return c
+}
+
+// OnDelivery has a function called for each request that has arrived, with the
+// time of its data points.
+func (c *Closer) OnDelivery(f func(at time.Time)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delivered = f
 }
 
 // CloseAll makes each request from now on close the series that it brings: the
@@ -85,8 +92,9 @@ func (c *Closer) prepare(request *collectorpb.ExportMetricsServiceRequest) prepa
 func (c *Closer) arrived(p prepared) {
 	c.mu.Lock()
 	c.open = p.open
+	delivered := c.delivered
 	c.mu.Unlock()
-	c.delivered(time.Unix(0, int64(p.at))) //nolint:gosec // until the year 2262
+	delivered(time.Unix(0, int64(p.at))) //nolint:gosec // until the year 2262
 }
 
 // read finds the series in a request that are to be closed one day, and the time
