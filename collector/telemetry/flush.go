@@ -19,15 +19,16 @@ type flusher struct {
 	export  func(context.Context) error
 	flushed func(began time.Time)
 	pending func() bool
+	gap     time.Duration // between two exports, at least
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 }
 
 // newFlusher calls flushed with the time at which an export that succeeded had
 // begun, and asks whether something is pending after one that did not.
-func newFlusher(export func(context.Context) error, flushed func(began time.Time), pending func() bool) *flusher {
+func newFlusher(gap time.Duration, export func(context.Context) error, flushed func(began time.Time), pending func() bool) *flusher {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &flusher{wanted: make(chan struct{}, 1), export: export, flushed: flushed, pending: pending, cancel: cancel}
+	f := &flusher{wanted: make(chan struct{}, 1), gap: gap, export: export, flushed: flushed, pending: pending, cancel: cancel}
 	f.done.Go(func() { f.run(ctx) })
 	return f
 }
@@ -61,7 +62,7 @@ func (f *flusher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(flushGap):
+		case <-time.After(f.gap):
 		}
 	}
 }

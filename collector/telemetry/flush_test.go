@@ -14,7 +14,7 @@ func always() bool { return true }
 func TestFlushIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
-		f := newFlusher(func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {}, always)
+		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {}, always)
 		defer f.close()
 		for range 100 {
 			f.flush()
@@ -29,7 +29,7 @@ func TestFlushIsRateLimited(t *testing.T) {
 func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports, delivered atomic.Int32
-		f := newFlusher(func(context.Context) error {
+		f := newFlusher(flushGap, func(context.Context) error {
 			if exports.Add(1) < 3 {
 				return errors.New("refused")
 			}
@@ -48,7 +48,7 @@ func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
-		f := newFlusher(func(context.Context) error { exports.Add(1); return errors.New("refused") },
+		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return errors.New("refused") },
 			func(time.Time) { t.Error("told as delivered") }, func() bool { return false })
 		defer f.close()
 		f.flush()
@@ -62,7 +62,7 @@ func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
 // An endpoint that is dead holds up neither the caller nor the end.
 func TestFlushDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFlusher(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {}, always)
+		f := newFlusher(flushGap, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {}, always)
 		began := time.Now()
 		f.flush()
 		f.flush()

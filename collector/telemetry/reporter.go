@@ -40,7 +40,9 @@ type Reporter struct {
 }
 
 // NewReporter makes the instruments. Close it before the SDK is shut down.
-func NewReporter(sdk *SDK, id Identity) (*Reporter, error) {
+func NewReporter(sdk *SDK, id Identity) (*Reporter, error) { return newReporter(sdk, id, flushGap) }
+
+func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 	meter := sdk.Meters.Meter(semconv.Scope, metric.WithInstrumentationVersion(id.Version), metric.WithSchemaURL(semconv.SchemaURL))
 	inst, err := newInstruments(meter)
 	if err != nil {
@@ -63,7 +65,7 @@ func NewReporter(sdk *SDK, id Identity) (*Reporter, error) {
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
-	r.flusher = newFlusher(sdk.Flush, r.flushed, r.pending)
+	r.flusher = newFlusher(gap, sdk.Flush, r.flushed, r.pending)
 	if sdk.Closer != nil {
 		sdk.Closer.OnDelivery(r.delivered)
 	}

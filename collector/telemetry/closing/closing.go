@@ -72,8 +72,12 @@ func (c *Closer) prepare(request *collectorpb.ExportMetricsServiceRequest) prepa
 		p.open = c.open // there is nowhere to put a point
 		return p
 	}
-	ended := maps.Clone(c.open)
-	maps.DeleteFunc(ended, func(identity string, _ series) bool { _, found := p.open[identity]; return found })
+	ended := make(map[string]series)
+	for identity, s := range c.open {
+		if _, found := p.open[identity]; !found {
+			ended[identity] = s
+		}
+	}
 	if c.last {
 		maps.Copy(ended, p.open)
 		p.open = nil
