@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,16 @@ var ways = map[string]way{
 type sent struct {
 	*Reporter
 	*receiver
+
+	delivered atomic.Int32 // requests whose arrival the reporter knows of
+}
+
+// watch counts what the reporter knows to have arrived.
+func (s *sent) watch() {
+	s.sdk.Closer.OnDelivery(func(at time.Time) {
+		s.Reporter.delivered(at)
+		s.delivered.Add(1)
+	})
 }
 
 func newSent(t *testing.T, w way) *sent {
@@ -59,6 +70,7 @@ func newSent(t *testing.T, w way) *sent {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
+	s.watch()
 	return s
 }
 
@@ -109,7 +121,7 @@ func (w way) exporter(t *testing.T, endpoint string, closer *closing.Closer) sdk
 func (s *sent) begins(t *testing.T, pulls ...pull.Pull) {
 	t.Helper()
 	s.Report(pull.Update{Time: time.Now(), SourceUp: true, Started: pulls, Active: pulls})
-	s.wait(t, "the first samples", func() bool { return len(s.series(0)) > 0 })
+	s.wait(t, "the first samples", func() bool { return s.delivered.Load() > 0 })
 }
 
 // waitForEnds waits until so many series are closed, and the reporter knows.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -90,6 +91,57 @@ func TestLastSampleIsTrue(t *testing.T) {
 	if got := r.points(t, semconv.ImageRemaining); len(got) != 0 {
 		t.Errorf("the remaining time of a pull that has ended is %v", got)
 	}
+}
+
+// The last sample waits for an export that had it: one that was on its way when
+// the pull ended says nothing of it, and neither does one that failed.
+func TestLastSampleWaitsForItsExport(t *testing.T) {
+	r := newRecorded(t)
+	r.flusher.close() // nothing is delivered
+	end := func() {
+		r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{ended("a", pull.Failure, 300)}})
+	}
+	for name, test := range map[string]struct {
+		play func()
+		stay int
+	}{
+		"an export began before the end": {func() { began := time.Now(); end(); r.flushed(began) }, 1},
+		"an export began after it":       {func() { end(); r.flushed(time.Now()) }, 0},
+		"a request had been made before": {func() { end(); r.delivered(time.Now()) }, 1},
+		"a request with it has arrived":  {func() { end(); r.collect(t); r.delivered(time.Now()) }, 0},
+		"one before arrived after that":  {func() { end(); before := time.Now(); r.collect(t); r.delivered(before) }, 1},
+		"it is pulled again": {func() {
+			end()
+			r.collect(t)
+			p := running("b", 0)
+			r.Report(pull.Update{Active: []pull.Pull{p}})
+			r.delivered(time.Now())
+		}, 1},
+	} {
+		clear(r.images)
+		test.play()
+		if got := len(r.images); got != test.stay {
+			t.Errorf("%s: %d images have series, want %d", name, got, test.stay)
+		}
+	}
+}
+
+// A scrape cannot say that it had the last sample: it stays for a while.
+func TestLastSampleWaitsForAScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecorded(t)
+		defer r.Close()
+		r.sdk.Scraped = true
+		r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{ended("a", pull.Failure, 300)}})
+		time.Sleep(holdScraped - time.Second)
+		if got := len(r.points(t, semconv.ImageProgress)); got != 1 {
+			t.Errorf("%d samples before %s, want the last one", got, holdScraped)
+		}
+		time.Sleep(2 * time.Second)
+		if got := len(r.points(t, semconv.ImageProgress)); got != 0 {
+			t.Errorf("%d samples after %s, want none", got, holdScraped)
+		}
+	})
 }
 
 // nowhere is where an export puts what it observes.

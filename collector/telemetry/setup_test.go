@@ -32,6 +32,7 @@ func setUp(t *testing.T, protocol string, variables map[string]string) *sent {
 	if s.Reporter, err = newReporter(sdk, id, 50*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
+	s.watch()
 	return s
 }
 
