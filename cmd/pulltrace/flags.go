@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/pulltrace/pulltrace/collector"
 	"github.com/pulltrace/pulltrace/collector/containerd"
 	"github.com/pulltrace/pulltrace/collector/telemetry"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
 
 // settings are what the flags say.
@@ -78,7 +80,7 @@ func command() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("unknown command %q; see pulltrace --help", c.Args().First())
 			}
-			if err := s.complete(); err != nil {
+			if err := errors.Join(s.complete(), export.Check()); err != nil {
 				return err
 			}
 			log, err := newLogger(logLevel, logFormat)

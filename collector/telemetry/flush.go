@@ -6,13 +6,16 @@ import (
 	"time"
 )
 
+// Between two exports of our own accord there is a second at least, and longer
+// while they fail: a backend that refuses is not helped by more of them.
 const (
-	flushGap     = time.Second      // between two exports of our own accord, at least
-	flushTimeout = 10 * time.Second // a dead endpoint holds an export up for so long
+	flushGap    = time.Second
+	maxFlushGap = 30 * time.Second
 )
 
 // flusher exports when a pull starts or ends, without waiting for the interval
-// of the exporter. It does so apart from the poll loop, one export at a time, and
+// of the exporter. It does so apart from the poll loop, since a dead endpoint
+// holds an export up for the exporter's whole timeout; one export at a time, and
 // again as long as something that is told once waits for an export that succeeds.
 type flusher struct {
 	wanted  chan struct{}
@@ -47,6 +50,7 @@ func (f *flusher) close() {
 }
 
 func (f *flusher) run(ctx context.Context) {
+	gap := f.gap
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,21 +58,19 @@ func (f *flusher) run(ctx context.Context) {
 		case <-f.wanted:
 		}
 		began := time.Now()
-		if err := f.exportOnce(ctx); err == nil {
+		if err := f.export(ctx); err == nil {
 			f.flushed(began)
-		} else if f.pending() {
-			f.flush() // the SDK has told of the error
+			gap = f.gap
+		} else {
+			if f.pending() {
+				f.flush() // again; the log has the error
+			}
+			gap = min(2*gap, maxFlushGap)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(f.gap):
+		case <-time.After(gap):
 		}
 	}
-}
-
-func (f *flusher) exportOnce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
-	defer cancel()
-	return f.export(ctx)
 }

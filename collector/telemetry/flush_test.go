@@ -59,6 +59,38 @@ func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
 	})
 }
 
+// A backend that refuses is asked less and less often, and once it takes an export
+// the next one comes in a second.
+func TestFlushBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exports atomic.Int32
+		var works atomic.Bool
+		f := newFlusher(flushGap, func(context.Context) error {
+			exports.Add(1)
+			if works.Load() {
+				return nil
+			}
+			return errors.New("refused")
+		}, func(time.Time) {}, always)
+		defer f.close()
+		f.flush()
+		time.Sleep(10 * time.Minute) // at 0, 2, 6, 14, 30, and then every 30 s
+		if got := exports.Load(); got < 20 || got > 25 {
+			t.Errorf("%d exports in 10 min, want one every 30 s", got)
+		}
+		works.Store(true)
+		time.Sleep(time.Minute)
+		before := exports.Load()
+		f.flush()
+		time.Sleep(time.Second)
+		f.flush()
+		time.Sleep(time.Second)
+		if got := exports.Load() - before; got != 2 {
+			t.Errorf("%d exports once it works, want 2 in 2 s", got)
+		}
+	})
+}
+
 // An endpoint that is dead holds up neither the caller nor the end.
 func TestFlushDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

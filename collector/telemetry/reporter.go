@@ -65,6 +65,9 @@ func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
+	if err := observeFailures(meter, node, &sdk.Failures); err != nil {
+		return nil, fmt.Errorf("instruments: %w", err)
+	}
 	r.flusher = newFlusher(gap, sdk.Flush, r.flushed, r.pending)
 	if sdk.Closer != nil {
 		sdk.Closer.OnDelivery(r.delivered)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -53,10 +51,9 @@ type SDK struct {
 }
 
 // Setup builds the SDK that a [Reporter] reports to, as OpenTelemetry's own
-// environment variables say. The error names the variable that is wrong. Call
+// environment variables say. The error names the variables that are wrong. Call
 // Shutdown when done.
 func Setup(ctx context.Context, id Identity, log *slog.Logger) (*SDK, error) {
-	otel.SetErrorHandler(logChanges(log))
 	res, err := id.resource(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OpenTelemetry resource: %w", err)
@@ -84,19 +81,4 @@ func (id Identity) resource(ctx context.Context) (*resource.Resource, error) {
 		attrs = append(attrs, standard.ContainerRuntimeVersion(id.RuntimeVersion))
 	}
 	return resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attrs...), resource.WithFromEnv())
-}
-
-// logChanges logs an error of the SDK when it is another one than the last: a
-// dead endpoint fails every few seconds with the same words.
-func logChanges(log *slog.Logger) otel.ErrorHandlerFunc {
-	var mu sync.Mutex
-	var last string
-	return func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if err.Error() != last {
-			last = err.Error()
-			log.Warn("export failed", "error", err)
-		}
-	}
 }

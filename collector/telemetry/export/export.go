@@ -1,14 +1,18 @@
 // Package export sends telemetry where OpenTelemetry's own environment
-// variables say. docs/settings.md lists them.
+// variables say. docs/settings.md tells them.
 package export
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
 
+	"go.opentelemetry.io/otel"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -22,7 +26,7 @@ type Config struct {
 	Resource *resource.Resource
 	// IDs makes the IDs of spans.
 	IDs sdktrace.IDGenerator
-	// Log is told when an export fails, and when exports work again.
+	// Log is told when exports fail, and when they work again.
 	Log *slog.Logger
 	// MetricsGRPC and MetricsHTTP see each request of metrics that leaves by OTLP,
 	// by the one protocol or the other. They may be nil. A request is sent again
@@ -32,51 +36,47 @@ type Config struct {
 	MetricsHTTP func(http.RoundTripper) http.RoundTripper
 }
 
-// SDK is OpenTelemetry's SDK, set up. No provider is nil: one that exports
+// SDK is OpenTelemetry's SDK, set up. No provider is nil: one that is to export
 // nothing does nothing.
 type SDK struct {
-	Meters  *sdkmetric.MeterProvider
-	Tracers *sdktrace.TracerProvider
-	Loggers *sdklog.LoggerProvider
-	Scraped bool // somebody fetches the metrics
+	Meters   *sdkmetric.MeterProvider
+	Tracers  *sdktrace.TracerProvider
+	Loggers  *sdklog.LoggerProvider
+	Scraped  bool // somebody fetches the metrics
+	Failures Failures
 }
 
-// New sets the SDK up as the variables say. The error names the variable that
-// is wrong and says what is allowed. Call Shutdown when done.
+// New sets the SDK up as the variables say, and its error handler for the whole
+// process. The error names the variables that are wrong and says what is
+// allowed. Call Shutdown when done.
 func New(ctx context.Context, c Config) (*SDK, error) {
-	readers, err := c.readers(ctx)
-	if err != nil {
+	if err := Check(); err != nil {
 		return nil, err
 	}
-	meters := []sdkmetric.Option{sdkmetric.WithResource(c.Resource)}
-	for _, r := range readers {
-		meters = append(meters, sdkmetric.WithReader(r))
+	otel.SetErrorHandler(errorHandler(c.Log))
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return c.disabled(), nil
 	}
-	spans, err := c.spanExporters(ctx)
-	if err != nil {
+	if name := os.Getenv(configFile); name != "" {
+		sdk, err := c.fromFile(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", configFile, err)
+		}
+		return sdk, nil
+	}
+	return c.fromVariables(ctx)
+}
+
+func (c *Config) fromVariables(ctx context.Context) (*SDK, error) {
+	sdk := &SDK{Scraped: scraped()}
+	var err error
+	if sdk.Meters, err = c.meters(ctx, &sdk.Failures.Metrics); err != nil {
 		return nil, err
 	}
-	tracers := []sdktrace.TracerProviderOption{sdktrace.WithResource(c.Resource), sdktrace.WithIDGenerator(c.IDs)}
-	for _, e := range spans {
-		tracers = append(tracers, sdktrace.WithBatcher(e))
+	if sdk.Tracers, err = c.tracers(ctx, &sdk.Failures.Traces); err == nil {
+		sdk.Loggers, err = c.loggers(ctx, &sdk.Failures.Logs)
 	}
-	if len(spans) == 0 { // an exemplar must not lead to a trace that nobody has
-		tracers = append(tracers, sdktrace.WithSampler(sdktrace.NeverSample()))
-	}
-	records, err := c.logExporters(ctx)
-	if err != nil {
-		return nil, err
-	}
-	loggers := []sdklog.LoggerProviderOption{sdklog.WithResource(c.Resource)}
-	for _, e := range records {
-		loggers = append(loggers, sdklog.WithProcessor(sdklog.NewBatchProcessor(e)))
-	}
-	return &SDK{
-		Meters:  sdkmetric.NewMeterProvider(meters...),
-		Tracers: sdktrace.NewTracerProvider(tracers...),
-		Loggers: sdklog.NewLoggerProvider(loggers...),
-		Scraped: scraped(),
-	}, nil
+	return sdk, err
 }
 
 // Flush exports what there is, of all signals at once. It returns when that is

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
@@ -108,6 +108,26 @@ func (o otlp) endpointSet() bool {
 	return value != ""
 }
 
+// check finds what contradicts itself: that the packages obey the one or the
+// other variable depends on the protocol and the signal.
+func (o otlp) check() error {
+	url, name := o.get("ENDPOINT")
+	plain := !strings.HasPrefix(strings.ToLower(url), "https://")
+	if url == "" {
+		name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	}
+	if value, insecure := o.get("INSECURE"); value != "" && strings.EqualFold(value, "true") != plain {
+		return fmt.Errorf("%s must be what %s says: true for http://, which is the default, false for https://", insecure, name)
+	}
+	for _, setting := range []string{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"} {
+		if value, file := o.get(setting); value != "" && plain {
+			return fmt.Errorf("%s is set, so %s must be a URL that begins with https://", file, name)
+		}
+	}
+	_, err := o.tls()
+	return err
+}
+
 // httpClient is the client that the exporter would make, with its transport
 // wrapped: the exporter takes a whole client or none.
 func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
@@ -123,13 +143,4 @@ func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.
 		}
 	}
 	return &http.Client{Transport: wrap(transport), Timeout: timeout}, nil
-}
-
-// milliseconds is a duration as the variables give it.
-func milliseconds(value string) (time.Duration, error) {
-	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("must be a number of milliseconds above 0, not %q", value)
-	}
-	return time.Duration(n) * time.Millisecond, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/stdout/stdoutlog"
@@ -20,43 +21,44 @@ import (
 // the standard's 60 s is longer than most pulls.
 const metricInterval = 10 * time.Second
 
-// readers are the ways that metrics leave by.
-func (c *Config) readers(ctx context.Context) ([]sdkmetric.Reader, error) {
-	var readers []sdkmetric.Reader
-	for _, name := range exporters("OTEL_METRICS_EXPORTER") {
-		reader, err := c.reader(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("OTEL_METRICS_EXPORTER=%s: %w", name, err)
-		}
-		readers = append(readers, reader)
-	}
-	return readers, nil
-}
-
-func (c *Config) reader(ctx context.Context, name string) (sdkmetric.Reader, error) {
-	var exporter sdkmetric.Exporter
-	var err error
-	switch name {
-	case "prometheus":
-		return scrape(ctx)
-	case "console":
-		exporter, err = stdoutmetric.New()
-	default:
-		exporter, err = c.otlpMetrics(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var options []sdkmetric.PeriodicReaderOption
+func (c *Config) meters(ctx context.Context, failures *atomic.Int64) (*sdkmetric.MeterProvider, error) {
+	options := []sdkmetric.Option{sdkmetric.WithResource(c.Resource)}
+	var reader []sdkmetric.PeriodicReaderOption
 	if os.Getenv("OTEL_METRIC_EXPORT_INTERVAL") == "" {
-		options = append(options, sdkmetric.WithInterval(metricInterval))
+		reader = append(reader, sdkmetric.WithInterval(metricInterval))
 	}
-	return sdkmetric.NewPeriodicReader(exporter, options...), nil
+	for _, name := range exporters("OTEL_METRICS_EXPORTER") {
+		var exporter sdkmetric.Exporter
+		var err error
+		switch name {
+		case "prometheus":
+			scraped, err := scrape(ctx)
+			if err != nil {
+				return nil, err
+			}
+			options = append(options, sdkmetric.WithReader(scraped))
+			continue
+		case "console":
+			exporter, err = stdoutmetric.New()
+		default:
+			exporter, err = c.otlpMetrics(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("exporter of metrics to %s: %w", name, err)
+		}
+		watched := watchedMetrics{exporter, c.destination("metrics", name, failures)}
+		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(watched, reader...)))
+	}
+	return sdkmetric.NewMeterProvider(options...), nil
 }
 
-func (c *Config) spanExporters(ctx context.Context) ([]sdktrace.SpanExporter, error) {
-	var all []sdktrace.SpanExporter
-	for _, name := range exporters("OTEL_TRACES_EXPORTER") {
+func (c *Config) tracers(ctx context.Context, failures *atomic.Int64) (*sdktrace.TracerProvider, error) {
+	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(c.Resource), sdktrace.WithIDGenerator(c.IDs)}
+	names := exporters("OTEL_TRACES_EXPORTER")
+	if len(names) == 0 { // an exemplar must not lead to a trace that nobody has
+		options = append(options, sdktrace.WithSampler(sdktrace.NeverSample()))
+	}
+	for _, name := range names {
 		var exporter sdktrace.SpanExporter
 		var err error
 		if name == "console" {
@@ -65,15 +67,15 @@ func (c *Config) spanExporters(ctx context.Context) ([]sdktrace.SpanExporter, er
 			exporter, err = otlpTraces(ctx)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("OTEL_TRACES_EXPORTER=%s: %w", name, err)
+			return nil, fmt.Errorf("exporter of traces to %s: %w", name, err)
 		}
-		all = append(all, exporter)
+		options = append(options, sdktrace.WithBatcher(watchedTraces{exporter, c.destination("traces", name, failures)}))
 	}
-	return all, nil
+	return sdktrace.NewTracerProvider(options...), nil
 }
 
-func (c *Config) logExporters(ctx context.Context) ([]sdklog.Exporter, error) {
-	var all []sdklog.Exporter
+func (c *Config) loggers(ctx context.Context, failures *atomic.Int64) (*sdklog.LoggerProvider, error) {
+	options := []sdklog.LoggerProviderOption{sdklog.WithResource(c.Resource)}
 	for _, name := range exporters("OTEL_LOGS_EXPORTER") {
 		var exporter sdklog.Exporter
 		var err error
@@ -83,19 +85,24 @@ func (c *Config) logExporters(ctx context.Context) ([]sdklog.Exporter, error) {
 			exporter, err = otlpLogs(ctx)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("OTEL_LOGS_EXPORTER=%s: %w", name, err)
+			return nil, fmt.Errorf("exporter of logs to %s: %w", name, err)
 		}
-		all = append(all, exporter)
+		watched := watchedLogs{exporter, c.destination("logs", name, failures)}
+		options = append(options, sdklog.WithProcessor(sdklog.NewBatchProcessor(watched)))
 	}
-	return all, nil
+	return sdklog.NewLoggerProvider(options...), nil
 }
 
-// exporters are the names in a list of them: none by the name of none, and for
+func (c *Config) destination(signal, exporter string, failures *atomic.Int64) *destination {
+	return &destination{log: c.Log.With("signal", signal, "exporter", exporter), failures: failures}
+}
+
+// exporters are the names that a variable lists: none by the word none, and of
 // logs where nothing is set.
 func exporters(variable string) []string {
 	value := os.Getenv(variable)
 	switch {
-	case value == "" && variable == "OTEL_LOGS_EXPORTER", value == "none":
+	case value == "none", value == "" && variable == "OTEL_LOGS_EXPORTER":
 		return nil
 	case value == "":
 		return []string{"otlp"}

@@ -13,11 +13,11 @@ func (o otlp) tls() (*tls.Config, error) {
 	if file, name := o.get("CERTIFICATE"); file != "" {
 		pem, err := os.ReadFile(file) //nolint:gosec // the user names it
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s must be a file that can be read: %w", name, err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in PEM form in %s", name, file)
+			return nil, fmt.Errorf("%s must be a file with a certificate in PEM form, which %s is not", name, file)
 		}
 	}
 	// The pair of the signal wins as a pair: its key belongs to its certificate.
@@ -28,11 +28,11 @@ func (o otlp) tls() (*tls.Config, error) {
 			continue
 		}
 		if cert == "" || key == "" {
-			return nil, fmt.Errorf("%s and %s: both or none must be set", names[0], names[1])
+			return nil, fmt.Errorf("%s and %s must both be set, or none", names[0], names[1])
 		}
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("%s and %s: %w", names[0], names[1], err)
+			return nil, fmt.Errorf("%s and %s must be files with a certificate and its key in PEM form: %w", names[0], names[1], err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 		break
