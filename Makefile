@@ -1,17 +1,20 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . test test/conformance examples/demo
+CODE   := . semconv/reference test test/conformance examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build test test-matrix unit race e2e lint fmt demo
+.PHONY: help build generate test test-matrix unit race e2e lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
+
+generate: ## semconv/README.md, of semconv/registry
+	cd semconv/reference && go run .
 
 test: unit e2e ## all tests
 
@@ -20,6 +23,7 @@ test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix
 
 unit: ## tests that need nothing but Go
 	go test $(TESTFLAGS) ./...
+	cd semconv/reference && go test $(TESTFLAGS) ./...
 	cd examples/demo && go test $(TESTFLAGS) ./...
 
 race: ## the unit tests under the race detector; needs a C compiler
