@@ -45,6 +45,7 @@ func TestStalledThenGoesOn(t *testing.T) {
 	if peak := n.longestIdle(img); peak < 4 || peak > 8 {
 		t.Errorf("idle time has reached %g s, it stood still for about 7", peak)
 	}
+	n.checkStall(span, last, resumed)
 }
 
 // lastServedBefore is about when the layer that stalls had reached its offset:
