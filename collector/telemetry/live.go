@@ -26,6 +26,7 @@ type image struct {
 	labels labels
 	states []labels // of the layers, as in pull.LayerStates
 	layers []layerSeries
+	whole  bool // no series of layers
 
 	pulls      []*pull.Pull // the running ones, or the one that ended last
 	downloaded int64
@@ -99,7 +100,7 @@ func (r *Reporter) image(key imageKey, p *pull.Pull) *image {
 	if im := r.images[key]; im != nil {
 		return im
 	}
-	im := &image{attrs: []attribute.KeyValue{
+	im := &image{whole: !r.LayerMetrics, attrs: []attribute.KeyValue{
 		r.node,
 		standard.OCIManifestDigest(key.root.String()),
 		semconv.RegistryKey.String(r.registry(p.Image.Registry).name),
@@ -150,6 +151,9 @@ func (im *image) updateLayers() {
 				im.counts[i]++
 			}
 		}
+	}
+	if im.whole {
+		return
 	}
 	if len(im.layers) < len(first.Layers) {
 		im.layers = append(im.layers, make([]layerSeries, len(first.Layers)-len(im.layers))...)

@@ -50,6 +50,21 @@ func TestSeriesCount(t *testing.T) {
 	}
 }
 
+// Whoever wants fewer series has none of layers.
+func TestNoLayerMetrics(t *testing.T) {
+	r := newRecorded(t)
+	r.LayerMetrics = false
+	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{running("a", 250)}})
+	for _, m := range []semconv.Metric{semconv.LayerDownloaded, semconv.LayerExpected} {
+		if got := r.points(t, m); len(got) != 0 {
+			t.Errorf("%s is told as %v", m.Name, got)
+		}
+	}
+	if got := r.points(t, semconv.ImageLayers); len(got) != len(pull.LayerStates) {
+		t.Errorf("layers are counted in %d states, want %d", len(got), len(pull.LayerStates))
+	}
+}
+
 // An image that is pulled again at once begins anew: what was reached before was
 // thrown away.
 func TestPulledAgain(t *testing.T) {

@@ -21,6 +21,10 @@ import (
 
 // Reporter records the updates that it is told with an [SDK].
 type Reporter struct {
+	// LayerMetrics tells whether layers have series of their own, which they have
+	// if it is not changed before the first Report.
+	LayerMetrics bool
+
 	sdk         *SDK
 	node        attribute.KeyValue
 	labels      labels // of what is told of the node as a whole
@@ -50,17 +54,18 @@ func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 	}
 	node := id.Node.attribute()
 	r := &Reporter{
-		sdk:         sdk,
-		node:        node,
-		labels:      newLabels([]attribute.KeyValue{node}),
-		tracer:      sdk.Tracers.Tracer(semconv.Scope, trace.WithInstrumentationVersion(id.Version), trace.WithSchemaURL(semconv.SchemaURL)),
-		logger:      sdk.Loggers.Logger(semconv.Scope, log.WithInstrumentationVersion(id.Version), log.WithSchemaURL(semconv.SchemaURL)),
-		instruments: inst,
-		began:       time.Now(),
-		registries:  make(map[string]*registry),
-		images:      make(map[imageKey]*image),
-		counted:     make(map[pull.ID]int64),
-		failures:    make(map[string]labels),
+		LayerMetrics: true,
+		sdk:          sdk,
+		node:         node,
+		labels:       newLabels([]attribute.KeyValue{node}),
+		tracer:       sdk.Tracers.Tracer(semconv.Scope, trace.WithInstrumentationVersion(id.Version), trace.WithSchemaURL(semconv.SchemaURL)),
+		logger:       sdk.Loggers.Logger(semconv.Scope, log.WithInstrumentationVersion(id.Version), log.WithSchemaURL(semconv.SchemaURL)),
+		instruments:  inst,
+		began:        time.Now(),
+		registries:   make(map[string]*registry),
+		images:       make(map[imageKey]*image),
+		counted:      make(map[pull.ID]int64),
+		failures:     make(map[string]labels),
 	}
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
