@@ -26,13 +26,16 @@ It needs containerd's socket, which mostly means root:
 
 Everything about exporting is set by OpenTelemetry's own variables, among them:
 
-  OTEL_EXPORTER_OTLP_ENDPOINT   where to send to (http://localhost:4317)
-  OTEL_EXPORTER_OTLP_PROTOCOL   grpc (default) or http/protobuf
-  OTEL_EXPORTER_OTLP_HEADERS    what to send along, like a token
-  OTEL_METRICS_EXPORTER         otlp (default), prometheus, console, none
-  OTEL_TRACES_EXPORTER          otlp (default), console, none
-  OTEL_METRIC_EXPORT_INTERVAL   in milliseconds (10000)
-  OTEL_RESOURCE_ATTRIBUTES      like k8s.cluster.name=prod
+  OTEL_EXPORTER_OTLP_ENDPOINT     where to send to (http://localhost:4317)
+  OTEL_EXPORTER_OTLP_PROTOCOL     grpc (default) or http/protobuf
+  OTEL_EXPORTER_OTLP_HEADERS      what to send along, like a token
+  OTEL_EXPORTER_OTLP_CERTIFICATE  file with the CA of an https:// endpoint
+  OTEL_METRICS_EXPORTER           otlp (default), prometheus, console, none
+  OTEL_TRACES_EXPORTER            otlp (default), console, none
+  OTEL_LOGS_EXPORTER              none (default), otlp, console
+  OTEL_METRIC_EXPORT_INTERVAL     in milliseconds (10000)
+  OTEL_RESOURCE_ATTRIBUTES        like k8s.cluster.name=prod
+  OTEL_CONFIG_FILE                a file that says all of it instead
 
 To see what it sees without a backend:
 

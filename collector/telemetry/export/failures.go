@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -25,29 +26,38 @@ type Failures struct {
 type destination struct {
 	log      *slog.Logger // says which signal, and by which exporter
 	failures *atomic.Int64
+	timeout  time.Duration // of one export with all its tries; 0 where there is none
 
 	mu   sync.Mutex
 	news news
 }
 
-// export is one try. A dead endpoint fails every few seconds: the log has each
+// export exports once. A dead endpoint fails every few seconds: the log has each
 // cause once, and once that the exports work again.
-func (d *destination) export(ctx context.Context, err error) error {
+func (d *destination) export(ctx context.Context, export func(context.Context) error) error {
+	limited := ctx
+	if d.timeout > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, d.timeout)
+		defer cancel()
+	}
+	err := export(limited)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case err == nil && len(d.news) > 0:
-		d.log.Info("exports work again")
-		d.news = nil
-	case err == nil, errors.Is(ctx.Err(), context.Canceled): // by us, at the end
-	default:
+	if err == nil {
+		if len(d.news) > 0 {
+			d.log.Info("exports work again")
+			d.news = nil
+		}
+		return nil
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // by us, at the end
 		d.failures.Add(1)
 		if d.news.is(err) {
 			d.log.Warn("export failed", "error", err)
 		}
-		return told{err}
 	}
-	return err
+	return told{err}
 }
 
 // told is an error that the log has. The SDK hands it to the error handler, too.
@@ -99,7 +109,7 @@ type watchedMetrics struct {
 }
 
 func (w watchedMetrics) Export(ctx context.Context, data *metricdata.ResourceMetrics) error {
-	return w.export(ctx, w.Exporter.Export(ctx, data))
+	return w.export(ctx, func(ctx context.Context) error { return w.Exporter.Export(ctx, data) })
 }
 
 type watchedTraces struct {
@@ -108,7 +118,7 @@ type watchedTraces struct {
 }
 
 func (w watchedTraces) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	return w.export(ctx, w.SpanExporter.ExportSpans(ctx, spans))
+	return w.export(ctx, func(ctx context.Context) error { return w.SpanExporter.ExportSpans(ctx, spans) })
 }
 
 type watchedLogs struct {
@@ -117,5 +127,5 @@ type watchedLogs struct {
 }
 
 func (w watchedLogs) Export(ctx context.Context, records []sdklog.Record) error {
-	return w.export(ctx, w.Exporter.Export(ctx, records))
+	return w.export(ctx, func(ctx context.Context) error { return w.Exporter.Export(ctx, records) })
 }

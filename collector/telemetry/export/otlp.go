@@ -136,11 +136,14 @@ func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.
 	if transport.TLSClientConfig, err = o.tls(); err != nil {
 		return nil, err
 	}
-	timeout := 10 * time.Second
-	if value, _ := o.get("TIMEOUT"); value != "" {
-		if timeout, err = milliseconds(value); err != nil {
-			return nil, err
-		}
+	return &http.Client{Transport: wrap(transport), Timeout: o.timeout()}, nil
+}
+
+// timeout is that of one export; the default is the standard's.
+func (o otlp) timeout() time.Duration {
+	value, _ := o.get("TIMEOUT")
+	if timeout, err := milliseconds(value); err == nil {
+		return timeout
 	}
-	return &http.Client{Transport: wrap(transport), Timeout: timeout}, nil
+	return 10 * time.Second
 }

@@ -34,7 +34,7 @@ func scrape(ctx context.Context) (sdkmetric.Reader, error) {
 	)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_EXPORTER_PROMETHEUS_HOST and _PORT: %w", err)
+		return nil, fmt.Errorf("OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT must be an address that is free: %w", err)
 	}
 	mux := http.NewServeMux()
 	// Only OpenMetrics has exemplars.

@@ -39,7 +39,7 @@ func (c *Config) meters(ctx context.Context, failures *atomic.Int64) (*sdkmetric
 			options = append(options, sdkmetric.WithReader(scraped))
 			continue
 		case "console":
-			exporter, err = stdoutmetric.New()
+			exporter, err = stdoutmetric.New(stdoutmetric.WithWriter(os.Stdout))
 		default:
 			exporter, err = c.otlpMetrics(ctx)
 		}
@@ -62,7 +62,7 @@ func (c *Config) tracers(ctx context.Context, failures *atomic.Int64) (*sdktrace
 		var exporter sdktrace.SpanExporter
 		var err error
 		if name == "console" {
-			exporter, err = stdouttrace.New()
+			exporter, err = stdouttrace.New(stdouttrace.WithWriter(os.Stdout))
 		} else {
 			exporter, err = otlpTraces(ctx)
 		}
@@ -80,7 +80,7 @@ func (c *Config) loggers(ctx context.Context, failures *atomic.Int64) (*sdklog.L
 		var exporter sdklog.Exporter
 		var err error
 		if name == "console" {
-			exporter, err = stdoutlog.New()
+			exporter, err = stdoutlog.New(stdoutlog.WithWriter(os.Stdout))
 		} else {
 			exporter, err = otlpLogs(ctx)
 		}
@@ -94,7 +94,11 @@ func (c *Config) loggers(ctx context.Context, failures *atomic.Int64) (*sdklog.L
 }
 
 func (c *Config) destination(signal, exporter string, failures *atomic.Int64) *destination {
-	return &destination{log: c.Log.With("signal", signal, "exporter", exporter), failures: failures}
+	d := &destination{log: c.Log.With("signal", signal, "exporter", exporter), failures: failures}
+	if exporter == "otlp" { // by HTTP, the package bounds each try and not their sum
+		d.timeout = otlp{strings.ToUpper(signal)}.timeout()
+	}
+	return d
 }
 
 // exporters are the names that a variable lists: none by the word none, and of
