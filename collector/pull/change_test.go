@@ -110,8 +110,6 @@ func TestChanges(t *testing.T) {
 func TestChangesOfTwoPulls(t *testing.T) {
 	s := newScene(3)
 	a, b := s.lease("a", "app", 0, 1), s.lease("b", "app", 0.5, 1)
-	a.open(0, 0.1, 300, 1)
-	b.watch(0, 0.1, 300, 1)
 	list := []Update{s.poll(1.5)}
 	s.stored("app", "1", 2)
 	a.Gone, b.Gone = true, true

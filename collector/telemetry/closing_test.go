@@ -81,8 +81,7 @@ func (w way) exporter(t *testing.T, endpoint string, closer *closing.Closer) sdk
 	temporality := sdkmetric.DefaultTemporalitySelector
 	if w.delta { // as OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta has it
 		temporality = func(kind sdkmetric.InstrumentKind) metricdata.Temporality {
-			switch kind {
-			case sdkmetric.InstrumentKindUpDownCounter, sdkmetric.InstrumentKindObservableUpDownCounter:
+			if kind == sdkmetric.InstrumentKindUpDownCounter || kind == sdkmetric.InstrumentKindObservableUpDownCounter {
 				return metricdata.CumulativeTemporality
 			}
 			return metricdata.DeltaTemporality

@@ -38,10 +38,8 @@ func (r *Reporter) tell(ctx context.Context, c pull.Change) {
 	r.logger.Emit(ctx, record)
 }
 
-// inTrace is a context in the trace of a pull that still runs. Whether the trace
-// will be sampled is not known before its root ends.
-func inTrace(p *pull.Pull) context.Context {
-	return trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
-		TraceID: TraceID(p.ID), SpanID: spanID(p.ID),
-	}))
+// rootOf is the root span of a pull that still runs. Whether it will be sampled is
+// not known before it ends.
+func rootOf(p *pull.Pull) trace.SpanContext {
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: TraceID(p.ID), SpanID: spanID(p.ID)})
 }

@@ -112,6 +112,7 @@ func (r *receiver) Export(_ context.Context, request *collectorpb.ExportMetricsS
 		return nil, status.Error(codes.Unavailable, "not now")
 	case drop:
 		r.conns.drop()
+	case accept:
 	}
 	return &collectorpb.ExportMetricsServiceResponse{}, nil
 }

@@ -94,16 +94,16 @@ func (r *Reporter) Report(u pull.Update) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.polled(u)
-	ended := make(map[pull.ID]context.Context)
+	roots := make(map[pull.ID]trace.SpanContext)
 	for i := range u.Ended {
 		p := &u.Ended[i]
-		ended[p.ID] = r.ended(p)
+		roots[p.ID] = r.ended(p)
 	}
 	for i := range u.Active {
 		r.countBytes(&u.Active[i])
 	}
 	for _, c := range u.Changes {
-		r.changed(c, ended[c.Pull.ID])
+		r.changed(c, roots[c.Pull.ID])
 	}
 	r.countRunning(u)
 	r.setImages(u)
@@ -127,22 +127,22 @@ func (r *Reporter) polled(u pull.Update) {
 	r.instruments.pollDuration.Record(context.Background(), u.Took.Seconds(), l.record...)
 }
 
-// changed tells a turn in the life of a pull, in the context of its trace if that
-// was made.
-func (r *Reporter) changed(c pull.Change, ctx context.Context) {
+// changed tells a turn in the life of a pull, as part of its root span if that was
+// made.
+func (r *Reporter) changed(c pull.Change, root trace.SpanContext) {
 	if c.Kind == pull.Stalled {
 		r.instruments.pullStalls.Add(context.Background(), 1, r.registry(c.Pull.Image.Registry).labels.add...)
 	}
-	if ctx == nil {
-		ctx = inTrace(c.Pull)
+	if !root.IsValid() {
+		root = rootOf(c.Pull)
 	}
-	r.tell(ctx, c)
+	r.tell(trace.ContextWithSpanContext(context.Background(), root), c)
 }
 
-// ended records what is told once of a pull, and returns a context in its trace.
+// ended records what is told once of a pull, and returns its root span.
 // A phase that it did not go through, or of which a bound is not known, is no
 // duration of 0.
-func (r *Reporter) ended(p *pull.Pull) context.Context {
+func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 	r.countBytes(p)
 	delete(r.counted, p.ID)
 	g, inst := r.registry(p.Image.Registry), r.instruments
@@ -168,7 +168,7 @@ func (r *Reporter) ended(p *pull.Pull) context.Context {
 	if took := p.UnpackTime().Seconds(); took > 0 {
 		inst.unpackDuration.Record(ctx, took, l...)
 	}
-	return ctx
+	return trace.SpanContextFromContext(ctx)
 }
 
 // countBytes adds what a pull has fetched since it was last counted. Of a pull

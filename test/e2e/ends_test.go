@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,13 +58,7 @@ func endOfAPull(n *node) {
 func TestEndOfAFailedPull(t *testing.T) { onEachVersion(t, endOfAFailedPull) }
 
 func endOfAFailedPull(n *node) {
-	img := n.push("cut:1", 1<<20, 8<<20)
-	n.registry.SetRate(3_000_000)
-	n.registry.SetFaults(img.Layers[1].Digest, registry.CutAt(5<<20))
-	process := n.watch()
-	if pull := n.cri.Pull(n.Context(), img.Ref()); pull.Err == nil {
-		n.Fatal("the pull of a cut layer went well")
-	}
+	img, process, _ := n.pullCut()
 	span := n.waitSpans(img, 1)[0]
 	n.waitClosed(img)
 	last := n.lastSamples(img)
@@ -130,8 +125,8 @@ func (n *node) waitClosed(img *registry.Image) {
 func (n *node) lastSamples(img *registry.Image) map[string][]float64 {
 	last := map[string][]float64{}
 	for _, points := range n.series(img) {
-		for i := len(points) - 1; i >= 0; i-- {
-			if p := points[i]; !p.NoValue {
+		for _, p := range slices.Backward(points) {
+			if !p.NoValue {
 				last[p.Metric] = append(last[p.Metric], p.Value)
 				break
 			}

@@ -176,9 +176,11 @@ func TestTransportLeavesTheRest(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Content-Encoding", encoding)
-			if _, err := New("live").Transport(&next).RoundTrip(r); err != nil {
+			response, err := New("live").Transport(&next).RoundTrip(r)
+			if err != nil {
 				t.Fatal(err)
 			}
+			response.Body.Close()
 			if !bytes.Equal(next.body, body) {
 				t.Errorf("sent %q, want %q", next.body, body)
 			}
