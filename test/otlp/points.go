@@ -3,6 +3,7 @@ package otlp
 import (
 	"time"
 
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 )
 
@@ -76,7 +77,7 @@ func pointsOf(m *metricspb.Metric) []Point {
 	case *metricspb.Metric_Histogram:
 		return histogramPoints(isCumulative(data.Histogram.GetAggregationTemporality()), data.Histogram.GetDataPoints())
 	case *metricspb.Metric_ExponentialHistogram:
-		return exponentialPoints(isCumulative(data.ExponentialHistogram.GetAggregationTemporality()), data.ExponentialHistogram.GetDataPoints())
+		return histogramPoints(isCumulative(data.ExponentialHistogram.GetAggregationTemporality()), data.ExponentialHistogram.GetDataPoints())
 	}
 	return nil
 }
@@ -98,21 +99,17 @@ func numberPoints(kind Kind, cumulative bool, points []*metricspb.NumberDataPoin
 	return out
 }
 
-func histogramPoints(cumulative bool, points []*metricspb.HistogramDataPoint) []Point {
-	out := make([]Point, len(points))
-	for i, p := range points {
-		out[i] = Point{
-			Kind: Histogram, Cumulative: cumulative,
-			Attributes: attributesOf(p.GetAttributes()),
-			StartTime:  unixNano(p.GetStartTimeUnixNano()), Time: unixNano(p.GetTimeUnixNano()),
-			NoValue: noValue(p.GetFlags()),
-			Count:   p.GetCount(), Sum: p.GetSum(), Bounds: p.GetExplicitBounds(), BucketCounts: p.GetBucketCounts(),
-		}
-	}
-	return out
+// distribution is a point of a histogram of either kind.
+type distribution interface {
+	GetAttributes() []*commonpb.KeyValue
+	GetStartTimeUnixNano() uint64
+	GetTimeUnixNano() uint64
+	GetFlags() uint32
+	GetCount() uint64
+	GetSum() float64
 }
 
-func exponentialPoints(cumulative bool, points []*metricspb.ExponentialHistogramDataPoint) []Point {
+func histogramPoints[P distribution](cumulative bool, points []P) []Point {
 	out := make([]Point, len(points))
 	for i, p := range points {
 		out[i] = Point{
@@ -121,6 +118,9 @@ func exponentialPoints(cumulative bool, points []*metricspb.ExponentialHistogram
 			StartTime:  unixNano(p.GetStartTimeUnixNano()), Time: unixNano(p.GetTimeUnixNano()),
 			NoValue: noValue(p.GetFlags()),
 			Count:   p.GetCount(), Sum: p.GetSum(),
+		}
+		if p, ok := any(p).(*metricspb.HistogramDataPoint); ok {
+			out[i].Bounds, out[i].BucketCounts = p.GetExplicitBounds(), p.GetBucketCounts()
 		}
 	}
 	return out
