@@ -86,6 +86,7 @@ func command() *cli.Command {
 			if c.Args().Present() {
 				return fmt.Errorf("unknown command %q; see pulltrace --help", c.Args().First())
 			}
+			// All that is wrong at once, and before containerd is waited for.
 			if err := errors.Join(s.complete(), export.Check()); err != nil {
 				return err
 			}

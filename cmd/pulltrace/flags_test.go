@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,25 @@ func TestWrongVariableIsNamed(t *testing.T) {
 	c.Writer, c.ErrWriter = &bytes.Buffer{}, &bytes.Buffer{}
 	if err := c.Run(t.Context(), []string{"pulltrace"}); err == nil || !strings.Contains(err.Error(), "PULLTRACE_POLL_INTERVAL") {
 		t.Errorf("error %v, want one that names the variable", err)
+	}
+}
+
+// The variables that the help names are read: none of them takes a mere comma.
+func TestHelpNamesVariablesThatWork(t *testing.T) {
+	names := regexp.MustCompile(`(?m)^  (OTEL_[A-Z_]+) `).FindAllStringSubmatch(description, -1)
+	if len(names) < 10 {
+		t.Errorf("the help names %d variables", len(names))
+	}
+	for _, name := range names {
+		t.Setenv(name[1], ",")
+	}
+	c := command()
+	c.Writer, c.ErrWriter = &bytes.Buffer{}, &bytes.Buffer{}
+	err := c.Run(t.Context(), []string{"pulltrace"})
+	for _, name := range names {
+		if err == nil || !strings.Contains(err.Error(), name[1]+" must be") {
+			t.Errorf("%s is not read: %v", name[1], err)
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 package export
 
 import (
-	"io"
+	"context"
 	"net"
 	"os"
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	collogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -137,6 +138,24 @@ func TestEffects(t *testing.T) {
 	}
 }
 
+// The IDs of spans are given, also where a file sets the exporters up.
+func TestIDs(t *testing.T) {
+	r := newReceiver(t, nil)
+	file := "file_format: '1.0'\ntracer_provider: {processors: [{batch: {exporter: {otlp_grpc: {endpoint: 'http://" + r.grpc + "'}}}}]}\n"
+	for i, variable := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.grpc, config(t, file)} {
+		setUpWith(t, Config{IDs: fixedIDs{}}, variable, "OTEL_METRICS_EXPORTER=none").flush(t)
+		if e := r.exported(); len(e.spans) != i+1 || e.spans[i].GetTraceId()[0] != 7 {
+			t.Errorf("%s: spans %v", variable, e.spans)
+		}
+	}
+}
+
+type fixedIDs struct{ randomIDs }
+
+func (fixedIDs) NewIDs(context.Context) (trace.TraceID, trace.SpanID) {
+	return trace.TraceID{7}, trace.SpanID{7}
+}
+
 // What leaves by itself: nobody flushes.
 func TestIntervals(t *testing.T) {
 	for variables, left := range map[string]func(exported) bool{
@@ -204,8 +223,7 @@ func printed(t *testing.T, f func()) string {
 	defer func(old *os.File) { os.Stdout = old }(os.Stdout)
 	os.Stdout = file
 	f()
-	file.Seek(0, io.SeekStart)
-	text, err := io.ReadAll(file)
+	text, err := os.ReadFile(file.Name())
 	if err != nil {
 		t.Fatal(err)
 	}

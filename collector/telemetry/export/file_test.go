@@ -104,8 +104,8 @@ func TestConfigurationFile(t *testing.T) {
 
 // The interval is ours, where the file has none.
 func TestIntervalOfAConfigurationFile(t *testing.T) {
-	for line, want := range map[string]int{"": 1, "interval: 3000, ": 3} {
-		file := config(t, "file_format: '1.0'\nmeter_provider: {readers: [{periodic: {"+line+"exporter: {console: {}}}}]}\n")
+	for setting, want := range map[string]int{"": 1, ", interval: 3000": 3} {
+		file := config(t, "file_format: '1.0'\nmeter_provider: {readers: [{periodic: {exporter: {console: {}}"+setting+"}}]}\n")
 		environment(t, file)
 		synctest.Test(t, func(t *testing.T) {
 			out := printed(t, func() {
@@ -114,7 +114,7 @@ func TestIntervalOfAConfigurationFile(t *testing.T) {
 				synctest.Wait()
 			})
 			if n := strings.Count(out, `"things"`); n != want {
-				t.Errorf("%q: %d exports in 11 s, want %d", line, n, want)
+				t.Errorf("%q: %d exports in 11 s, want %d", setting, n, want)
 			}
 		})
 	}

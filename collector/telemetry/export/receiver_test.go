@@ -106,6 +106,7 @@ func (r *receiver) refuse(refusing bool) {
 
 // hang lets requests wait until release, or until the test has ended.
 func (r *receiver) hang(t *testing.T) {
+	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	hanging := make(chan struct{})

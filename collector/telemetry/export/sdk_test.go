@@ -60,7 +60,9 @@ func setUpWith(t *testing.T, c Config, variables ...string) *SDK {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.IDs = randomIDs{}
+	if c.IDs == nil {
+		c.IDs = randomIDs{}
+	}
 	sdk, err := New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +70,7 @@ func setUpWith(t *testing.T, c Config, variables ...string) *SDK {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
-		sdk.Shutdown(ctx)
+		_ = sdk.Shutdown(ctx) // a test may leave a dead backend behind
 	})
 	sdk.emit(t, 1)
 	return sdk

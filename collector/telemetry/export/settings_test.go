@@ -57,7 +57,7 @@ var each = map[string]values{
 		[]string{"localhost:4317", "10.0.0.1:4317", "collector", "unix:///run/otel.sock", "http://", "http://localhost:99999", "http://local host", "://"},
 	},
 	"OTEL_EXPORTER_OTLP_INSECURE":           {[]string{"true", "TRUE"}, []string{"yes", "false"}}, // the endpoint is http://
-	"OTEL_EXPORTER_OTLP_HEADERS":            {[]string{"a=b", "authorization=Bearer%20x, tenant=1", "a="}, []string{"secret", "a=secret,b", "=secret", "a b=secret", "a=secret%zz", "a=secret%0a"}},
+	"OTEL_EXPORTER_OTLP_HEADERS":            {[]string{"a=b", "authorization=Bearer%20x, tenant=1", "a="}, []string{"secret", "a=secret,b", "=secret", "a b=secret", "a=secret%zz", "a=secret%0a", "a=secreté", "a!=secret"}},
 	"OTEL_EXPORTER_OTLP_COMPRESSION":        {[]string{"gzip", "none"}, []string{"zstd", "GZIP"}},
 	"OTEL_EXPORTER_OTLP_TIMEOUT":            durations,
 	"OTEL_EXPORTER_OTLP_CERTIFICATE":        {[]string{"CERT"}, []string{"MISSING", "GARBAGE", "KEY"}},

@@ -124,19 +124,19 @@ func attributes(value string) error {
 	return nil
 }
 
-// token is what the name of a header may be.
-var token = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+// headerName is what gRPC takes; HTTP takes more.
+var headerName = regexp.MustCompile("^[A-Za-z0-9_.-]+$")
 
 // headers tells nobody what they say: mostly a secret.
 func headers(value string) error {
 	for pair := range strings.SplitSeq(value, ",") {
 		name, text, found := strings.Cut(pair, "=")
 		text, err := url.PathUnescape(text)
-		if !found || !token.MatchString(strings.TrimSpace(name)) || err != nil || strings.ContainsFunc(text, control) {
-			return errors.New("must be a list like name=value,other-name=value, the values percent-encoded")
+		if !found || !headerName.MatchString(strings.TrimSpace(name)) || err != nil || strings.ContainsFunc(text, unprintable) {
+			return errors.New("must be a list like name=value,other-name=value, the values in ASCII and percent-encoded")
 		}
 	}
 	return nil
 }
 
-func control(r rune) bool { return r < ' ' || r == 0x7f }
+func unprintable(r rune) bool { return r < ' ' || r > '~' }
