@@ -55,6 +55,7 @@ const (
 // setImages brings the images up to date with the pulls of an update. An image
 // whose last pull has ended keeps one last sample until that is delivered.
 func (r *Reporter) setImages(u pull.Update) {
+	now := time.Now()
 	pulls := make(map[imageKey][]*pull.Pull)
 	for i := range u.Active {
 		p := &u.Active[i]
@@ -65,16 +66,13 @@ func (r *Reporter) setImages(u pull.Update) {
 		p := &u.Ended[i]
 		key := imageKey{p.ID.Namespace, p.Image.Root}
 		if len(pulls[key]) == 0 {
-			im := r.image(key, p)
-			im.ended = time.Now()
+			im := r.image(key, p, now)
+			im.ended = now
 			im.update(p)
 		}
 	}
 	for key, running := range pulls {
-		if im := r.images[key]; im != nil && !im.ended.IsZero() {
-			delete(r.images, key) // pulled again: nothing of the last time is true of it
-		}
-		r.image(key, running[0]).update(running...)
+		r.image(key, running[0], now).update(running...)
 	}
 	r.expire()
 }
@@ -95,9 +93,11 @@ func (r *Reporter) release(done func(*image) bool) (released bool) {
 	return len(r.images) < before
 }
 
-// image returns the series of an image, new ones if there are none.
-func (r *Reporter) image(key imageKey, p *pull.Pull) *image {
-	if im := r.images[key]; im != nil {
+// image returns the series of an image, new ones if there are none, or if they
+// had ended before: nothing of the last time is true of an image that is pulled
+// again.
+func (r *Reporter) image(key imageKey, p *pull.Pull, now time.Time) *image {
+	if im := r.images[key]; im != nil && (im.ended.IsZero() || im.ended.Equal(now)) {
 		return im
 	}
 	im := &image{whole: !r.LayerMetrics, attrs: []attribute.KeyValue{

@@ -132,6 +132,7 @@ func TestLastSampleWaitsForItsExport(t *testing.T) {
 			r.Report(pull.Update{Active: []pull.Pull{p}})
 			r.delivered(time.Now())
 		}, 1},
+		"it is pulled and ends again": {func() { end(); r.collect(t); began := time.Now(); end(); r.delivered(began) }, 1},
 	} {
 		clear(r.images)
 		test.play()

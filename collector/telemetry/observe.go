@@ -12,7 +12,7 @@ func (r *Reporter) observe(_ context.Context, o metric.Observer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expire()
-	live := counted{Observer: o}
+	live := tally{Observer: o}
 	for _, im := range r.images {
 		im.observe(&live, r.instruments)
 		if !im.ended.IsZero() && im.offered.IsZero() {
@@ -34,18 +34,18 @@ func (r *Reporter) observe(_ context.Context, o metric.Observer) error {
 	return nil
 }
 
-// counted counts the series that are observed.
-type counted struct {
+// tally counts the series that are observed.
+type tally struct {
 	metric.Observer
 	series int64
 }
 
-func (c *counted) ObserveInt64(i metric.Int64Observable, value int64, options ...metric.ObserveOption) {
+func (c *tally) ObserveInt64(i metric.Int64Observable, value int64, options ...metric.ObserveOption) {
 	c.series++
 	c.Observer.ObserveInt64(i, value, options...)
 }
 
-func (c *counted) ObserveFloat64(i metric.Float64Observable, value float64, options ...metric.ObserveOption) {
+func (c *tally) ObserveFloat64(i metric.Float64Observable, value float64, options ...metric.ObserveOption) {
 	c.series++
 	c.Observer.ObserveFloat64(i, value, options...)
 }

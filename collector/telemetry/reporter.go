@@ -139,9 +139,9 @@ func (r *Reporter) changed(c pull.Change, root trace.SpanContext) {
 	r.tell(trace.ContextWithSpanContext(context.Background(), root), c)
 }
 
-// ended records what is told once of a pull, and returns its root span.
-// A phase that it did not go through, or of which a bound is not known, is no
-// duration of 0.
+// ended records what is told once of a pull, and returns its root span. A phase
+// that it did not go through, or of which a bound is not known, is no duration
+// of 0.
 func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 	r.countBytes(p)
 	delete(r.counted, p.ID)
