@@ -102,6 +102,18 @@ func TestConfigurationFile(t *testing.T) {
 	}
 }
 
+// What the file leaves out is as the variables say, but not what is sampled.
+func TestVariablesBesideAConfigurationFile(t *testing.T) {
+	r := newReceiver(t, nil)
+	t.Setenv("BACKEND", "http://"+r.grpc)
+	setUp(t, config(t, "file_format: '1.0'\ntracer_provider:\n  processors:\n  - batch:\n      exporter:\n        otlp_grpc:\n          endpoint: ${BACKEND}\n"),
+		"OTEL_EXPORTER_OTLP_HEADERS=tenant=a", "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_TRACES_SAMPLER=always_off", "OTEL_TRACES_EXPORTER=none")
+	eventually(t, "a span", func() bool { return len(r.exported().spans) == 1 })
+	if got := r.got()[0].headers["Tenant"]; got != "a" {
+		t.Errorf("header is %q", got)
+	}
+}
+
 // The interval is ours, where the file has none.
 func TestIntervalOfAConfigurationFile(t *testing.T) {
 	for setting, want := range map[string]int{"": 1, ", interval: 3000": 3} {

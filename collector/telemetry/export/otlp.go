@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -21,15 +22,19 @@ import (
 )
 
 // The exporters read the variables of OTLP themselves. What is given to them
-// here is what they lack: they take an endpoint that is not set for one with
-// TLS, though the standard's default is http://localhost.
+// here is what they lack. An endpoint that is not set they take for one with TLS;
+// these are the standard's.
+const (
+	grpcEndpoint = "http://localhost:4317"
+	httpEndpoint = "http://localhost:4318"
+)
 
 func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 	s := otlp{"METRICS"}
 	if s.protocol() == "grpc" {
 		var options []otlpmetricgrpc.Option
 		if !s.endpointSet() {
-			options = append(options, otlpmetricgrpc.WithEndpointURL("http://localhost:4317"))
+			options = append(options, otlpmetricgrpc.WithEndpointURL(grpcEndpoint))
 		}
 		if c.MetricsGRPC != nil {
 			options = append(options, otlpmetricgrpc.WithDialOption(grpc.WithChainUnaryInterceptor(c.MetricsGRPC)))
@@ -38,7 +43,7 @@ func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 	}
 	var options []otlpmetrichttp.Option
 	if !s.endpointSet() {
-		options = append(options, otlpmetrichttp.WithEndpointURL("http://localhost:4318/v1/metrics"))
+		options = append(options, otlpmetrichttp.WithEndpointURL(httpEndpoint+"/v1/metrics"))
 	}
 	if c.MetricsHTTP != nil {
 		client, err := s.httpClient(c.MetricsHTTP)
@@ -55,13 +60,13 @@ func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if s.protocol() == "grpc" {
 		var options []otlptracegrpc.Option
 		if !s.endpointSet() {
-			options = append(options, otlptracegrpc.WithEndpointURL("http://localhost:4317"))
+			options = append(options, otlptracegrpc.WithEndpointURL(grpcEndpoint))
 		}
 		return otlptracegrpc.New(ctx, options...)
 	}
 	var options []otlptracehttp.Option
 	if !s.endpointSet() {
-		options = append(options, otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
+		options = append(options, otlptracehttp.WithEndpointURL(httpEndpoint+"/v1/traces"))
 	}
 	return otlptracehttp.New(ctx, options...)
 }
@@ -71,13 +76,13 @@ func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
 	if s.protocol() == "grpc" {
 		var options []otlploggrpc.Option
 		if !s.endpointSet() {
-			options = append(options, otlploggrpc.WithEndpointURL("http://localhost:4317"))
+			options = append(options, otlploggrpc.WithEndpointURL(grpcEndpoint))
 		}
 		return otlploggrpc.New(ctx, options...)
 	}
 	var options []otlploghttp.Option
 	if !s.endpointSet() {
-		options = append(options, otlploghttp.WithEndpointURL("http://localhost:4318/v1/logs"))
+		options = append(options, otlploghttp.WithEndpointURL(httpEndpoint+"/v1/logs"))
 	}
 	return otlploghttp.New(ctx, options...)
 }
@@ -97,10 +102,8 @@ func (o otlp) get(setting string) (value, name string) {
 }
 
 func (o otlp) protocol() string {
-	if value, _ := o.get("PROTOCOL"); value != "" {
-		return value
-	}
-	return "grpc"
+	value, _ := o.get("PROTOCOL")
+	return cmp.Or(value, "grpc")
 }
 
 func (o otlp) endpointSet() bool {
@@ -139,7 +142,7 @@ func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.
 	return &http.Client{Transport: wrap(transport), Timeout: o.timeout()}, nil
 }
 
-// timeout is that of one export; the default is the standard's.
+// timeout is that of one export, with all its tries.
 func (o otlp) timeout() time.Duration {
 	value, _ := o.get("TIMEOUT")
 	if timeout, err := milliseconds(value); err == nil {

@@ -31,7 +31,7 @@ var discard = slog.New(slog.DiscardHandler)
 // and all others to nothing, which is as good as not set.
 func environment(t *testing.T, variables ...string) {
 	t.Helper()
-	for s := range settings() {
+	for _, s := range settings() {
 		t.Setenv(s.name, "")
 	}
 	for _, v := range variables {

@@ -3,7 +3,6 @@ package export
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
 	"strconv"
@@ -24,17 +23,15 @@ type setting struct {
 // that are wrong, and says what is allowed.
 func Check() error {
 	var errs []error
-	for s := range settings() {
-		value := os.Getenv(s.name)
-		if value == "" {
-			continue
-		}
-		if err := s.check(value); err != nil {
-			errs = append(errs, fmt.Errorf("%s %w", s.name, err))
+	for _, s := range settings() {
+		if value := os.Getenv(s.name); value != "" {
+			if err := s.check(value); err != nil {
+				errs = append(errs, fmt.Errorf("%s %w", s.name, err))
+			}
 		}
 	}
 	errs = append(errs, checkSampler(), checkBatch("BSP"), checkBatch("BLRP"))
-	for _, signal := range signals {
+	for _, signal := range []string{"METRICS", "TRACES", "LOGS"} {
 		if os.Getenv(configFile) == "" && slices.Contains(exporters("OTEL_"+signal+"_EXPORTER"), "otlp") {
 			errs = append(errs, otlp{signal}.check())
 		}
@@ -42,29 +39,15 @@ func Check() error {
 	return errors.Join(unique(errs)...)
 }
 
-// signals are the words for them in the names of variables.
-var signals = []string{"METRICS", "TRACES", "LOGS"}
-
 // settings are all variables that Pulltrace knows.
-func settings() iter.Seq[setting] {
-	return func(yield func(setting) bool) {
-		for _, s := range slices.Concat(sdkSettings, metricSettings, limitSettings) {
-			if !yield(s) {
-				return
-			}
-		}
-		for _, signal := range append([]string{""}, signals...) {
-			prefix := "OTEL_EXPORTER_OTLP_"
-			if signal != "" {
-				prefix += signal + "_"
-			}
-			for _, s := range otlpSettings {
-				if !yield(setting{prefix + s.name, s.check}) {
-					return
-				}
-			}
+func settings() []setting {
+	all := slices.Concat(sdkSettings, metricSettings, limitSettings)
+	for _, prefix := range []string{"", "METRICS_", "TRACES_", "LOGS_"} {
+		for _, s := range otlpSettings {
+			all = append(all, setting{"OTEL_EXPORTER_OTLP_" + prefix + s.name, s.check})
 		}
 	}
+	return all
 }
 
 var sdkSettings = []setting{

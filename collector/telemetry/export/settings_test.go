@@ -92,7 +92,7 @@ func TestEachVariable(t *testing.T) {
 		return v
 	}
 	var seen []string
-	for s := range settings() {
+	for _, s := range settings() {
 		v, known := each[s.name]
 		if !known {
 			v, known = each[ofSignal.ReplaceAllString(s.name, "OTEL_EXPORTER_OTLP_")]
@@ -204,7 +204,7 @@ func TestDocumentNamesEachVariable(t *testing.T) {
 		said[name] = true
 	}
 	known := make(map[string]bool)
-	for s := range settings() {
+	for _, s := range settings() {
 		known[s.name] = true
 		if !said[s.name] && !said[ofSignal.ReplaceAllString(s.name, "OTEL_EXPORTER_OTLP_")] {
 			t.Errorf("the document does not name %s", s.name)
