@@ -1,11 +1,11 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . test test/conformance examples/demo
+CODE   := . semconv/reference test test/conformance examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build test test-matrix unit race e2e lint fmt demo
+.PHONY: help build generate test test-matrix unit race e2e lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,13 +13,18 @@ help: ## this list
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
 
+generate: ## semconv/README.md, of semconv/registry
+	cd semconv/reference && go run .
+
 test: unit e2e ## all tests
 
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
 	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)
 
+# The reference is not cached: go does not see files outside of the module.
 unit: ## tests that need nothing but Go
 	go test $(TESTFLAGS) ./...
+	cd semconv/reference && go test -count=1 $(TESTFLAGS) ./...
 	cd examples/demo && go test $(TESTFLAGS) ./...
 
 race: ## the unit tests under the race detector; needs a C compiler

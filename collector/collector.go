@@ -132,12 +132,15 @@ func (c *Collector) drain() {
 // poll asks the source once, reports, and tells when to ask again: after
 // echoDelay where a pull has ended and is not told yet.
 func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
+	asked := time.Now()
 	o, err := c.source.Observe(ctx)
+	took := time.Since(asked)
 	if ctx.Err() != nil {
 		return 0
 	}
 	c.noteSource(err)
 	u := c.update(o, err)
+	u.Took, u.Err = took, err
 	for _, r := range c.reporters {
 		r.Report(u)
 	}

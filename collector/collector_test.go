@@ -17,6 +17,7 @@ type played struct {
 	mu     sync.Mutex
 	pulls  []pull.Reading
 	err    error
+	takes  time.Duration // to answer
 	polls  []time.Time
 	events chan pull.Event
 }
@@ -25,6 +26,7 @@ func (p *played) Observe(context.Context) (pull.Observation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.polls = append(p.polls, time.Now())
+	time.Sleep(p.takes)
 	return pull.Observation{Time: time.Now(), Pulls: p.pulls}, p.err
 }
 
@@ -43,6 +45,13 @@ func (p *played) set(pulls []pull.Reading, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pulls, p.err = pulls, err
+}
+
+// slow makes each answer take so long.
+func (p *played) slow(takes time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.takes = takes
 }
 
 // polled is how often the source was asked since a time.
@@ -175,6 +184,23 @@ func TestSourceGoesAndComes(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if u := s.reporter.last(); !u.SourceUp || len(u.Active) != 1 || s.reporter.ended() != 0 {
 			s.Errorf("told up %t, %d pulls, %d ended; want up, 1, 0", u.SourceUp, len(u.Active), s.reporter.ended())
+		}
+	})
+}
+
+// Reporters are told what a poll cost, and why it failed.
+func TestPollIsTold(t *testing.T) {
+	play(t, func(s *stage) {
+		s.source.slow(30 * time.Millisecond)
+		time.Sleep(11 * time.Second)
+		if u := s.reporter.last(); u.Took != 30*time.Millisecond || u.Err != nil {
+			s.Errorf("told %s, %v; want 30 ms and no error", u.Took, u.Err)
+		}
+		broken := errors.New("no such socket")
+		s.source.set(nil, broken)
+		time.Sleep(10 * time.Second)
+		if u := s.reporter.last(); u.Took != 30*time.Millisecond || !errors.Is(u.Err, broken) {
+			s.Errorf("told %s, %v; want 30 ms and the error", u.Took, u.Err)
 		}
 	})
 }

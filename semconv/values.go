@@ -2,8 +2,8 @@ package semconv
 
 import standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-// RegistryOther stands for every registry past the number that is told apart,
-// and for one that is not known.
+// RegistryOther is the value of [RegistryKey] that stands for every registry past
+// the number that is told apart, and for one that is not known.
 const RegistryOther = "_OTHER"
 
 // What a running pull is doing.
@@ -65,22 +65,4 @@ var (
 	ErrorTypeTimeout = standard.ErrorTypeKey.String("timeout")
 	// ErrorTypeOther is a failure whose reason is not known.
 	ErrorTypeOther = standard.ErrorTypeOther
-)
-
-// What the list of [EstimatedKey] may hold.
-const (
-	// EstimatedPullStart is said where the wall clock was set while the pull ran.
-	EstimatedPullStart = "pull.start"
-	// EstimatedPullEnd is said where the end is when the pull was missed.
-	EstimatedPullEnd = "pull.end"
-	// EstimatedResolveEnd is said where the root was on the node before.
-	EstimatedResolveEnd = "resolve.end"
-	// EstimatedDownloadStart is said where a download slot was inferred.
-	EstimatedDownloadStart = "download.start"
-	// EstimatedDownloadBytes is said where no poll saw the layer's ingest.
-	EstimatedDownloadBytes = "download.bytes"
-	// EstimatedUnpackStart is said where no event told of it.
-	EstimatedUnpackStart = "unpack.start"
-	// EstimatedUnpackEnd is said of layers that are unpacked in parallel.
-	EstimatedUnpackEnd = "unpack.end"
 )

@@ -21,6 +21,8 @@ type settings struct {
 	source    containerd.Config
 	collector collector.Config
 	node      telemetry.Node
+
+	layerMetrics bool
 }
 
 func command() *cli.Command {
@@ -61,6 +63,10 @@ func command() *cli.Command {
 			&cli.DurationFlag{
 				Name: "stall-threshold", Value: time.Minute, Destination: &s.collector.StallThreshold,
 				Usage: "how long a pull may stand still before it is stalled", Sources: cli.EnvVars("PULLTRACE_STALL_THRESHOLD"),
+			},
+			&cli.BoolFlag{
+				Name: "layer-metrics", Value: true, Destination: &s.layerMetrics,
+				Usage: "export series of each layer that is fetched, too", Sources: cli.EnvVars("PULLTRACE_LAYER_METRICS"),
 			},
 			&cli.StringFlag{
 				Name: "node-name", Destination: &s.node.Name,

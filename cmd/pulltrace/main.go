@@ -53,6 +53,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	reporter.LayerMetrics = s.layerMetrics
 	log.Info("watching containerd", "address", s.source.Address, "node", s.node.Name, "version", id.Version)
 	collector.New(s.collector, source, reporter, eventlog.New(log)).Run(ctx)
 

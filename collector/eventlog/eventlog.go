@@ -1,4 +1,4 @@
-// Package eventlog reports the beginning and the end of pulls as lines of the
+// Package eventlog reports the turns in the life of each pull as lines of the
 // structured log, for whoever runs Pulltrace without a backend.
 package eventlog
 
@@ -18,20 +18,12 @@ func New(log *slog.Logger) Reporter { return Reporter{log} }
 
 // Report takes note of an update.
 func (r Reporter) Report(u pull.Update) {
-	for i := range u.Started {
-		r.log.Info("pull started", identity(&u.Started[i])...)
-	}
-	for i := range u.Ended {
-		p := &u.Ended[i]
+	for _, c := range u.Changes {
 		level := slog.LevelInfo
-		if p.Outcome == pull.Failure {
+		if c.Kind.Worrying() {
 			level = slog.LevelWarn
 		}
-		r.log.Log(context.Background(), level, "pull ended", append(identity(p),
-			"outcome", p.Outcome,
-			"duration", p.End.Sub(p.Start).Round(time.Millisecond),
-			"downloaded", p.Downloaded,
-			"cached", p.Cached)...)
+		r.log.Log(context.Background(), level, "pull "+string(c.Kind), append(identity(c.Pull), state(c)...)...) //nolint:sloglint // one of five
 	}
 }
 
@@ -42,4 +34,20 @@ func identity(p *pull.Pull) []any {
 		name += ":" + p.Image.Tag
 	}
 	return []any{"image", name, "digest", p.Image.Root, "namespace", p.ID.Namespace, "lease", p.ID.Lease}
+}
+
+// state is what is worth a word at a turn.
+func state(c pull.Change) []any {
+	p := c.Pull
+	bytes := []any{"downloaded", p.Downloaded, "cached", p.Cached}
+	switch c.Kind {
+	case pull.Started:
+		return nil
+	case pull.Stalled:
+		return append([]any{"idle", p.Idle.Round(time.Millisecond)}, bytes...)
+	case pull.Resumed:
+		return bytes
+	default:
+		return append([]any{"outcome", p.Outcome, "duration", p.End.Sub(p.Start).Round(time.Millisecond)}, bytes...)
+	}
 }

@@ -22,6 +22,7 @@ type history struct {
 
 	moved   time.Time // last movement, or last time it waited for others that move
 	samples []sample  // bytes over the last seconds
+	stalled bool      // as told before
 	reached float64   // highest progress
 	gone    time.Time // when the runtime was first seen without it
 	lost    bool      // the runtime itself ended then

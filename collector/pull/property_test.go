@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -17,6 +18,7 @@ func TestRandomHistories(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{rand: rand.New(rand.NewPCG(seed, 7)), checks: newChecks(t)}
 			w.scene = newScene(w.rand.IntN(4))
+			w.tracker.stallAfter = 2 * time.Second // some stand still for longer
 			for step := range 120 {
 				w.step(float64(step) / 4)
 				w.look(float64(step)/4 + 0.1)
@@ -127,11 +129,12 @@ type checks struct {
 	started  map[ID]bool
 	ended    map[ID]bool
 	progress map[ID]float64
+	last     map[ID]ChangeKind
 }
 
 func newChecks(t *testing.T) *checks {
 	t.Helper()
-	return &checks{t: t, started: map[ID]bool{}, ended: map[ID]bool{}, progress: map[ID]float64{}}
+	return &checks{t: t, started: map[ID]bool{}, ended: map[ID]bool{}, progress: map[ID]float64{}, last: map[ID]ChangeKind{}}
 }
 
 func (c *checks) hold(u Update) {
@@ -148,15 +151,49 @@ func (c *checks) hold(u Update) {
 		}
 		c.ended[p.ID] = true
 		c.check(p)
+		if p.Queued > p.End.Sub(p.Start) || (p.Queued < 0 && p.Downloaded > 0) {
+			c.t.Errorf("%s was queued for %s of %s, and fetched %d", p.ID.Lease, p.Queued, p.End.Sub(p.Start), p.Downloaded)
+		}
 		if p.Outcome == "" || p.End.Before(p.Start) {
 			c.t.Errorf("%s ended %q from %s to %s", p.ID.Lease, p.Outcome, p.Start, p.End)
 		}
 	}
+	c.turns(u)
 	for _, p := range u.Active {
 		if c.ended[p.ID] {
 			c.t.Errorf("%s came back", p.ID.Lease)
 		}
 		c.check(p)
+	}
+}
+
+// turns holds the changes of an update against those before: each follows on one
+// that it can follow on.
+func (c *checks) turns(u Update) {
+	c.t.Helper()
+	after := map[ChangeKind][]ChangeKind{
+		Started:  {""},
+		Stalled:  {Started, Resumed},
+		Resumed:  {Stalled},
+		Finished: {Started, Stalled, Resumed},
+		Failed:   {Started, Stalled, Resumed},
+	}
+	for _, change := range u.Changes {
+		id := change.Pull.ID
+		if !slices.Contains(after[change.Kind], c.last[id]) {
+			c.t.Errorf("%s %s after it %q", id.Lease, change.Kind, c.last[id])
+		}
+		c.last[id] = change.Kind
+	}
+	for _, p := range u.Ended {
+		if kind := c.last[p.ID]; (kind == Failed) != (p.Outcome == Failure) || (kind != Failed && kind != Finished) {
+			c.t.Errorf("%s ended with %s, and was told last as %s", p.ID.Lease, p.Outcome, kind)
+		}
+	}
+	for _, p := range u.Active {
+		if kind := c.last[p.ID]; p.Stalled != (kind == Stalled) {
+			c.t.Errorf("%s is stalled: %t, and was told last as %s", p.ID.Lease, p.Stalled, kind)
+		}
 	}
 }
 

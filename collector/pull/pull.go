@@ -100,6 +100,11 @@ type Pull struct {
 	Idle      time.Duration // since a byte, a commit or an unpack step
 	Stalled   bool          // idle for longer than the threshold
 
+	// Queued is how long an ended pull had no download slot while it had
+	// something to fetch: the time that others held it up. Negative where it had
+	// nothing to fetch.
+	Queued time.Duration
+
 	Estimated []Estimate // sorted, of the pull as a whole
 
 	reached float64 // progress, as told before

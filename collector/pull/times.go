@@ -49,18 +49,41 @@ func (p *Pull) UnpackTime() time.Duration {
 func (p *Pull) union(of func(*Layer) Span) time.Duration {
 	var spans []Span
 	for i := range p.Layers {
-		if s := of(&p.Layers[i]); s.Happened() && s.End.After(s.Start) {
-			spans = append(spans, s)
-		}
+		spans = append(spans, of(&p.Layers[i]))
 	}
+	return covered(spans)
+}
+
+// covered is the time that spans cover together.
+func covered(spans []Span) time.Duration {
 	slices.SortFunc(spans, func(a, b Span) int { return a.Start.Compare(b.Start) })
 	var sum time.Duration
-	var covered time.Time
+	var until time.Time
 	for _, s := range spans {
-		if s.End.After(covered) {
-			sum += s.End.Sub(later(s.Start, covered))
-			covered = s.End
+		if s.Happened() && s.End.After(until) && s.End.After(s.Start) {
+			sum += s.End.Sub(later(s.Start, until))
+			until = s.End
 		}
 	}
 	return sum
+}
+
+// queued is how long, up to its end, a pull had something to fetch and no
+// download slot: what its blobs take from the opening of their ingests, less what
+// they take from their slots on. Its manifest and config wait for slots as well.
+// Negative is one that had nothing to fetch.
+func (h *history) queued(starts map[*blob]time.Time, end time.Time) time.Duration {
+	var wanted, fetched []Span
+	for _, tr := range h.transfers(end) {
+		until := earlier(tr.end, end)
+		wanted = append(wanted, Span{tr.opened, until})
+		if start, started := starts[tr.blob]; started {
+			wanted = append(wanted, Span{start, until})
+			fetched = append(fetched, Span{start, until})
+		}
+	}
+	if len(wanted) == 0 {
+		return -1
+	}
+	return covered(wanted) - covered(fetched)
 }

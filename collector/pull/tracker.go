@@ -67,9 +67,16 @@ type Update struct {
 	Started  []Pull // seen for the first time, as they stand
 	Ended    []Pull // each pull is in here once, in one Update
 
+	Changes []Change // of these pulls, in the order in which each went through them
+
 	// Settling tells that a pull is over but not told yet: another look
 	// within a moment will tell it.
 	Settling bool
+
+	// Took is how long the runtime was asked, and Err why it did not answer. The
+	// tracker knows of neither: they are for who asks to fill in.
+	Took time.Duration
+	Err  error
 }
 
 // Observe merges an observation and returns what it led to. One that is older
@@ -79,7 +86,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		t.shift(o.Stepped, o.Time)
 	}
 	if o.Time.Before(t.observed) {
-		return Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())}
+		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
 	t.observed, t.slots = o.Time, o.Slots
 	var began []*history
@@ -125,12 +132,12 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 	u.Active = t.active(o.Time, starts)
 	t.forget(o.Time)
-	return u
+	return t.changed(u)
 }
 
 // Unobserved returns the pulls as they stand when the runtime did not answer.
 func (t *Tracker) Unobserved(now time.Time) Update {
-	return Update{Time: now, Active: t.active(now, t.schedule())}
+	return t.changed(Update{Time: now, Active: t.active(now, t.schedule())})
 }
 
 // active are the running pulls as they stand at a time, by start.
@@ -145,6 +152,7 @@ func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
 // finish tells a pull for the last time and lets go of it.
 func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob]time.Time) Pull {
 	p := t.view(h, end.at, starts)
+	p.Queued = h.queued(starts, end.at)
 	p.close(end)
 	if p.Outcome != Success && (h.lost || h.lostBytes()) {
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation

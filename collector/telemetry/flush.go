@@ -16,20 +16,22 @@ const (
 // flusher exports when a pull starts or ends, without waiting for the interval
 // of the exporter. It does so apart from the poll loop, since a dead endpoint
 // holds an export up for the exporter's whole timeout; one export at a time, and
-// again until one has succeeded.
+// again as long as something that is told once waits for an export that succeeds.
 type flusher struct {
-	wanted    chan struct{}
-	export    func(context.Context) error
-	delivered func(since time.Time)
-	cancel    context.CancelFunc
-	done      sync.WaitGroup
+	wanted  chan struct{}
+	export  func(context.Context) error
+	flushed func(began time.Time)
+	pending func() bool
+	gap     time.Duration // between two exports, at least
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
-// newFlusher calls delivered with the time at which an export that succeeded
-// had begun.
-func newFlusher(export func(context.Context) error, delivered func(since time.Time)) *flusher {
+// newFlusher calls flushed with the time at which an export that succeeded had
+// begun, and asks whether something is pending after one that did not.
+func newFlusher(gap time.Duration, export func(context.Context) error, flushed func(began time.Time), pending func() bool) *flusher {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &flusher{wanted: make(chan struct{}, 1), export: export, delivered: delivered, cancel: cancel}
+	f := &flusher{wanted: make(chan struct{}, 1), gap: gap, export: export, flushed: flushed, pending: pending, cancel: cancel}
 	f.done.Go(func() { f.run(ctx) })
 	return f
 }
@@ -48,7 +50,7 @@ func (f *flusher) close() {
 }
 
 func (f *flusher) run(ctx context.Context) {
-	gap := flushGap
+	gap := f.gap
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,10 +59,12 @@ func (f *flusher) run(ctx context.Context) {
 		}
 		began := time.Now()
 		if err := f.export(ctx); err == nil {
-			f.delivered(began)
-			gap = flushGap
+			f.flushed(began)
+			gap = f.gap
 		} else {
-			f.flush() // again; the log has the error
+			if f.pending() {
+				f.flush() // again; the log has the error
+			}
 			gap = min(2*gap, maxFlushGap)
 		}
 		select {

@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
+func always() bool { return true }
+
 func TestFlushIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
-		f := newFlusher(func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {})
+		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {}, always)
 		defer f.close()
 		for range 100 {
 			f.flush()
@@ -27,17 +29,32 @@ func TestFlushIsRateLimited(t *testing.T) {
 func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports, delivered atomic.Int32
-		f := newFlusher(func(context.Context) error {
+		f := newFlusher(flushGap, func(context.Context) error {
 			if exports.Add(1) < 3 {
 				return errors.New("refused")
 			}
 			return nil
-		}, func(time.Time) { delivered.Add(1) })
+		}, func(time.Time) { delivered.Add(1) }, always)
 		defer f.close()
 		f.flush()
 		time.Sleep(10 * time.Second)
 		if exports.Load() != 3 || delivered.Load() != 1 {
 			t.Errorf("%d exports, %d delivered; want 3 and 1", exports.Load(), delivered.Load())
+		}
+	})
+}
+
+// An export that only came early is not worth a second try.
+func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exports atomic.Int32
+		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return errors.New("refused") },
+			func(time.Time) { t.Error("told as delivered") }, func() bool { return false })
+		defer f.close()
+		f.flush()
+		time.Sleep(10 * time.Second)
+		if exports.Load() != 1 {
+			t.Errorf("%d exports, want 1", exports.Load())
 		}
 	})
 }
@@ -48,13 +65,13 @@ func TestFlushBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
 		var works atomic.Bool
-		f := newFlusher(func(context.Context) error {
+		f := newFlusher(flushGap, func(context.Context) error {
 			exports.Add(1)
 			if works.Load() {
 				return nil
 			}
 			return errors.New("refused")
-		}, func(time.Time) {})
+		}, func(time.Time) {}, always)
 		defer f.close()
 		f.flush()
 		time.Sleep(10 * time.Minute) // at 0, 2, 6, 14, 30, and then every 30 s
@@ -77,7 +94,7 @@ func TestFlushBacksOff(t *testing.T) {
 // An endpoint that is dead holds up neither the caller nor the end.
 func TestFlushDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFlusher(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {})
+		f := newFlusher(flushGap, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {}, always)
 		began := time.Now()
 		f.flush()
 		f.flush()

@@ -17,34 +17,57 @@ type instruments struct {
 	imageLayers                             metric.Int64ObservableUpDownCounter
 	layerDownloaded, layerExpected          metric.Int64ObservableGauge
 
-	pullActive, pullStalled metric.Int64ObservableUpDownCounter
-	sourceUp                metric.Int64ObservableGauge
+	pullActive, pullStalled    metric.Int64ObservableUpDownCounter
+	sourceUp                   metric.Int64ObservableGauge
+	seriesCount, processMemory metric.Int64ObservableUpDownCounter
 
-	pullDuration, pullRate metric.Float64Histogram
-	downloadIO             metric.Int64Counter
+	pullDuration, pullRate                       metric.Float64Histogram
+	queueDuration, resolveDuration               metric.Float64Histogram
+	downloadDuration, unpackDuration             metric.Float64Histogram
+	pollDuration                                 metric.Float64Histogram
+	pullDownloaded                               metric.Int64Histogram
+	pullStalls, downloadIO, downloadWasted, hits metric.Int64Counter
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
 	m := maker{meter: meter}
 	i := &instruments{
-		imageDownloaded: m.intGauge(semconv.ImageDownloaded),
-		imageSize:       m.intGauge(semconv.ImageSize),
-		imageCached:     m.intGauge(semconv.ImageCached),
-		imageProgress:   m.floatGauge(semconv.ImageProgress),
-		imageRate:       m.floatGauge(semconv.ImageRate),
-		imageRemaining:  m.floatGauge(semconv.ImageRemaining),
-		imageIdle:       m.floatGauge(semconv.ImageIdle),
-		imageLayers:     m.upDown(semconv.ImageLayers),
-		layerDownloaded: m.intGauge(semconv.LayerDownloaded),
-		layerExpected:   m.intGauge(semconv.LayerExpected),
-		pullActive:      m.upDown(semconv.PullActive),
-		pullStalled:     m.upDown(semconv.PullStalled),
-		sourceUp:        m.intGauge(semconv.SourceUp),
-		pullDuration:    m.histogram(semconv.PullDuration, semconv.DurationBounds),
-		pullRate:        m.histogram(semconv.PullRate, semconv.RateBounds),
-		downloadIO:      m.counter(semconv.DownloadIO),
+		imageDownloaded:  made(&m, semconv.ImageDownloaded, meter.Int64ObservableGauge),
+		imageSize:        made(&m, semconv.ImageSize, meter.Int64ObservableGauge),
+		imageCached:      made(&m, semconv.ImageCached, meter.Int64ObservableGauge),
+		imageProgress:    made(&m, semconv.ImageProgress, meter.Float64ObservableGauge),
+		imageRate:        made(&m, semconv.ImageRate, meter.Float64ObservableGauge),
+		imageRemaining:   made(&m, semconv.ImageRemaining, meter.Float64ObservableGauge),
+		imageIdle:        made(&m, semconv.ImageIdle, meter.Float64ObservableGauge),
+		imageLayers:      made(&m, semconv.ImageLayers, meter.Int64ObservableUpDownCounter),
+		layerDownloaded:  made(&m, semconv.LayerDownloaded, meter.Int64ObservableGauge),
+		layerExpected:    made(&m, semconv.LayerExpected, meter.Int64ObservableGauge),
+		pullActive:       made(&m, semconv.PullActive, meter.Int64ObservableUpDownCounter),
+		pullStalled:      made(&m, semconv.PullStalled, meter.Int64ObservableUpDownCounter),
+		sourceUp:         made(&m, semconv.SourceUp, meter.Int64ObservableGauge),
+		seriesCount:      made(&m, semconv.SeriesCount, meter.Int64ObservableUpDownCounter),
+		processMemory:    made(&m, semconv.ProcessMemory, meter.Int64ObservableUpDownCounter),
+		pullDuration:     made(&m, semconv.PullDuration, meter.Float64Histogram),
+		pullRate:         made(&m, semconv.PullRate, meter.Float64Histogram),
+		queueDuration:    made(&m, semconv.PullQueueDuration, meter.Float64Histogram),
+		resolveDuration:  made(&m, semconv.PullResolveDuration, meter.Float64Histogram),
+		downloadDuration: made(&m, semconv.PullDownloadDuration, meter.Float64Histogram),
+		unpackDuration:   made(&m, semconv.PullUnpackDuration, meter.Float64Histogram),
+		pollDuration:     made(&m, semconv.SourcePollDuration, meter.Float64Histogram),
+		pullDownloaded:   made(&m, semconv.PullDownloaded, meter.Int64Histogram),
+		pullStalls:       made(&m, semconv.PullStalls, meter.Int64Counter),
+		downloadIO:       made(&m, semconv.DownloadIO, meter.Int64Counter),
+		downloadWasted:   made(&m, semconv.DownloadWasted, meter.Int64Counter),
+		hits:             made(&m, semconv.CacheHit, meter.Int64Counter),
 	}
 	return i, errors.Join(m.errs...)
+}
+
+// liveMetrics are those whose series end.
+var liveMetrics = []string{
+	semconv.ImageDownloaded.Name, semconv.ImageSize.Name, semconv.ImageCached.Name, semconv.ImageProgress.Name,
+	semconv.ImageRate.Name, semconv.ImageRemaining.Name, semconv.ImageIdle.Name, semconv.ImageLayers.Name,
+	semconv.LayerDownloaded.Name, semconv.LayerExpected.Name,
 }
 
 // observed are the instruments that the SDK asks for when it exports.
@@ -52,8 +75,13 @@ func (i *instruments) observed() []metric.Observable {
 	return []metric.Observable{
 		i.imageDownloaded, i.imageSize, i.imageCached, i.imageProgress, i.imageRate,
 		i.imageRemaining, i.imageIdle, i.imageLayers, i.layerDownloaded, i.layerExpected,
-		i.pullActive, i.pullStalled, i.sourceUp,
+		i.pullActive, i.pullStalled, i.sourceUp, i.seriesCount, i.processMemory,
 	}
+}
+
+// byRegistry are the counters whose only attribute is the registry.
+func (i *instruments) byRegistry() []metric.Int64Counter {
+	return []metric.Int64Counter{i.pullStalls, i.downloadIO, i.downloadWasted, i.hits}
 }
 
 // maker makes instruments of their declarations and gathers the errors.
@@ -62,33 +90,15 @@ type maker struct {
 	errs  []error
 }
 
-func (m *maker) intGauge(d semconv.Metric) metric.Int64ObservableGauge {
-	return made(m, d, m.meter.Int64ObservableGauge)
-}
-
-func (m *maker) floatGauge(d semconv.Metric) metric.Float64ObservableGauge {
-	return made(m, d, m.meter.Float64ObservableGauge)
-}
-
-func (m *maker) upDown(d semconv.Metric) metric.Int64ObservableUpDownCounter {
-	return made(m, d, m.meter.Int64ObservableUpDownCounter)
-}
-
-func (m *maker) counter(d semconv.Metric) metric.Int64Counter {
-	return made(m, d, m.meter.Int64Counter)
-}
-
-func (m *maker) histogram(d semconv.Metric, bounds []float64) metric.Float64Histogram {
-	h, err := m.meter.Float64Histogram(d.Name, metric.WithUnit(d.Unit), metric.WithDescription(d.Description),
-		metric.WithExplicitBucketBoundaries(bounds...))
-	m.errs = append(m.errs, err)
-	return h
-}
-
-// made makes one instrument by one of the meter's methods.
+// made makes one instrument by one of the meter's methods. The bounds of a
+// histogram are advice: the user's choice of an aggregation wins.
 func made[Instrument, Option any](m *maker, d semconv.Metric, method func(string, ...Option) (Instrument, error)) Instrument {
+	all := []any{metric.WithUnit(d.Unit), metric.WithDescription(d.Description)}
+	if d.Instrument == semconv.Histogram {
+		all = append(all, metric.WithExplicitBucketBoundaries(d.Bounds...))
+	}
 	var options []Option
-	for _, o := range []any{metric.WithUnit(d.Unit), metric.WithDescription(d.Description)} {
+	for _, o := range all {
 		options = append(options, o.(Option)) // each method takes every InstrumentOption
 	}
 	instrument, err := method(d.Name, options...)

@@ -1,9 +1,7 @@
 package telemetry
 
 import (
-	"context"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -25,21 +23,25 @@ type imageKey struct {
 // image is the live series of one image, as last observed.
 type image struct {
 	attrs  []attribute.KeyValue // as the image was first told
-	set    metric.MeasurementOption
-	states map[pull.LayerState]metric.MeasurementOption
+	labels labels
+	states []labels // of the layers, as in pull.LayerStates
 	layers []layerSeries
+	whole  bool // no series of layers
 
 	pulls      []*pull.Pull // the running ones, or the one that ended last
 	downloaded int64
 	cached     int64
 	progress   float64 // highest; it never falls
+	counts     []int64 // of layers, as in pull.LayerStates
 
-	ended time.Time // of the last pull; zero while one runs
+	ended   time.Time // when the end of the last pull was told; zero while one runs
+	offered time.Time // when an export first asked for the last sample
 }
 
 // layerSeries is the live series of one layer.
 type layerSeries struct {
-	set                  metric.MeasurementOption
+	labels               labels
+	shown                bool // it is fetched
 	downloaded, expected int64
 }
 
@@ -53,6 +55,7 @@ const (
 // setImages brings the images up to date with the pulls of an update. An image
 // whose last pull has ended keeps one last sample until that is delivered.
 func (r *Reporter) setImages(u pull.Update) {
+	now := time.Now()
 	pulls := make(map[imageKey][]*pull.Pull)
 	for i := range u.Active {
 		p := &u.Active[i]
@@ -63,62 +66,62 @@ func (r *Reporter) setImages(u pull.Update) {
 		p := &u.Ended[i]
 		key := imageKey{p.ID.Namespace, p.Image.Root}
 		if len(pulls[key]) == 0 {
-			r.image(key, p).update(u.Time, p)
+			im := r.image(key, p, now)
+			im.ended = now
+			im.update(p)
 		}
 	}
 	for key, running := range pulls {
-		r.image(key, running[0]).update(time.Time{}, running...)
+		r.image(key, running[0], now).update(running...)
 	}
+	r.expire()
+}
+
+// expire lets go of the images whose last sample has waited long enough.
+func (r *Reporter) expire() {
 	hold := holdPushed
 	if r.sdk.Scraped {
 		hold = holdScraped
 	}
-	maps.DeleteFunc(r.images, func(_ imageKey, im *image) bool {
-		return !im.ended.IsZero() && u.Time.Sub(im.ended) > hold
-	})
+	r.release(func(im *image) bool { return time.Since(im.ended) > hold })
 }
 
-// delivered lets go of the images whose last sample was exported.
-func (r *Reporter) delivered(since time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	maps.DeleteFunc(r.images, func(_ imageKey, im *image) bool {
-		return !r.sdk.Scraped && !im.ended.IsZero() && im.ended.Before(since)
-	})
+// release lets go of ended images.
+func (r *Reporter) release(done func(*image) bool) (released bool) {
+	before := len(r.images)
+	maps.DeleteFunc(r.images, func(_ imageKey, im *image) bool { return !im.ended.IsZero() && done(im) })
+	return len(r.images) < before
 }
 
-// image returns the series of an image, new ones if there are none.
-func (r *Reporter) image(key imageKey, p *pull.Pull) *image {
-	if im := r.images[key]; im != nil {
+// image returns the series of an image, new ones if there are none, or if they
+// had ended before: nothing of the last time is true of an image that is pulled
+// again.
+func (r *Reporter) image(key imageKey, p *pull.Pull, now time.Time) *image {
+	if im := r.images[key]; im != nil && (im.ended.IsZero() || im.ended.Equal(now)) {
 		return im
 	}
-	im := &image{states: make(map[pull.LayerState]metric.MeasurementOption)}
-	im.attrs = []attribute.KeyValue{
+	im := &image{whole: !r.LayerMetrics, attrs: []attribute.KeyValue{
 		r.node,
 		standard.OCIManifestDigest(key.root.String()),
-		semconv.RegistryKey.String(r.registries.name(p.Image.Registry)),
+		semconv.RegistryKey.String(r.registry(p.Image.Registry).name),
 		semconv.NamespaceKey.String(key.namespace),
-	}
+	}}
 	if p.Image.Name != "" {
 		im.attrs = append(im.attrs, standard.ContainerImageName(p.Image.Name))
 	}
-	im.set = im.with()
+	im.labels = newLabels(im.attrs)
 	for _, s := range pull.LayerStates {
-		im.states[s] = im.with(semconv.LayerStateKey.String(string(s)))
+		im.states = append(im.states, newLabels(im.attrs, semconv.LayerStateKey.String(string(s))))
 	}
+	im.counts = make([]int64, len(im.states))
 	r.images[key] = im
 	return im
 }
 
-// with is the image's attributes and some more.
-func (im *image) with(more ...attribute.KeyValue) metric.MeasurementOption {
-	return metric.WithAttributeSet(attribute.NewSet(append(slices.Clip(im.attrs), more...)...))
-}
-
 // update takes the state of the image from its pulls: the running ones by start,
 // or the last one when it has ended.
-func (im *image) update(ended time.Time, pulls ...*pull.Pull) {
-	im.pulls, im.ended = pulls, ended
+func (im *image) update(pulls ...*pull.Pull) {
+	im.pulls = pulls
 	im.downloaded = 0
 	there := int64(0)
 	for _, p := range pulls {
@@ -137,10 +140,23 @@ func (im *image) update(ended time.Time, pulls ...*pull.Pull) {
 	im.updateLayers()
 }
 
-// updateLayers takes the layers that some pull of the image fetches.
+// updateLayers takes the layers that some pull of the image fetches, and counts
+// all by state.
 func (im *image) updateLayers() {
-	if len(im.layers) == 0 {
-		im.layers = make([]layerSeries, len(im.pulls[0].Layers))
+	first := im.pulls[0]
+	for i, state := range pull.LayerStates {
+		im.counts[i] = 0
+		for j := range first.Layers {
+			if first.Layers[j].State == state {
+				im.counts[i]++
+			}
+		}
+	}
+	if im.whole {
+		return
+	}
+	if len(im.layers) < len(first.Layers) {
+		im.layers = append(im.layers, make([]layerSeries, len(first.Layers)-len(im.layers))...)
 	}
 	for _, p := range im.pulls {
 		for i := range p.Layers[:min(len(p.Layers), len(im.layers))] {
@@ -148,62 +164,41 @@ func (im *image) updateLayers() {
 			if !l.Download.Happened() {
 				continue
 			}
-			if series.set == nil {
-				series.set = im.with(semconv.LayerDigestKey.String(l.Digest.String()), semconv.LayerIndexKey.Int(l.Index))
+			if !series.shown {
+				series.shown = true
+				series.labels = newLabels(im.attrs, semconv.LayerDigestKey.String(l.Digest.String()), semconv.LayerIndexKey.Int(l.Index))
 			}
 			series.downloaded, series.expected = l.Downloaded, l.Size
 		}
 	}
 }
 
-// observe is what the SDK asks for live series at each export.
-func (r *Reporter) observe(_ context.Context, o metric.Observer) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, im := range r.images {
-		im.observe(o, r.instruments)
-	}
-	for _, t := range r.totals {
-		t.observe(o, r.instruments)
-	}
-	up := int64(0)
-	if r.up {
-		up = 1
-	}
-	o.ObserveInt64(r.instruments.sourceUp, up, metric.WithAttributes(r.node))
-	return nil
-}
-
 func (im *image) observe(o metric.Observer, inst *instruments) {
-	p := im.pulls[0]
-	o.ObserveInt64(inst.imageDownloaded, im.downloaded, im.set)
+	p, l := im.pulls[0], im.labels.observe
+	o.ObserveInt64(inst.imageDownloaded, im.downloaded, l...)
 	rate, idle := 0.0, p.Idle
 	for _, other := range im.pulls {
 		rate += other.Rate
 		idle = min(idle, other.Idle)
 	}
-	o.ObserveFloat64(inst.imageRate, rate, im.set)
-	o.ObserveFloat64(inst.imageIdle, idle.Seconds(), im.set)
+	o.ObserveFloat64(inst.imageRate, rate, l...)
+	o.ObserveFloat64(inst.imageIdle, idle.Seconds(), l...)
 	if !p.TotalKnown {
 		return
 	}
-	o.ObserveInt64(inst.imageSize, p.Size, im.set)
-	o.ObserveInt64(inst.imageCached, im.cached, im.set)
-	o.ObserveFloat64(inst.imageProgress, im.progress, im.set)
+	o.ObserveInt64(inst.imageSize, p.Size, l...)
+	o.ObserveInt64(inst.imageCached, im.cached, l...)
+	o.ObserveFloat64(inst.imageProgress, im.progress, l...)
 	if p.Remaining >= 0 {
-		o.ObserveFloat64(inst.imageRemaining, p.Remaining.Seconds(), im.set)
+		o.ObserveFloat64(inst.imageRemaining, p.Remaining.Seconds(), l...)
 	}
-	count := make(map[pull.LayerState]int64)
-	for _, l := range p.Layers {
-		count[l.State]++
+	for i, state := range im.states {
+		o.ObserveInt64(inst.imageLayers, im.counts[i], state.observe...)
 	}
-	for state, set := range im.states {
-		o.ObserveInt64(inst.imageLayers, count[state], set)
-	}
-	for _, l := range im.layers {
-		if l.set != nil {
-			o.ObserveInt64(inst.layerDownloaded, l.downloaded, l.set)
-			o.ObserveInt64(inst.layerExpected, l.expected, l.set)
+	for i := range im.layers {
+		if layer := &im.layers[i]; layer.shown {
+			o.ObserveInt64(inst.layerDownloaded, layer.downloaded, layer.labels.observe...)
+			o.ObserveInt64(inst.layerExpected, layer.expected, layer.labels.observe...)
 		}
 	}
 }

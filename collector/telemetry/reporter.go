@@ -1,106 +1,174 @@
 // Package telemetry reports pulls by OpenTelemetry: live gauges while they run,
-// histograms and one trace when they end. Names are from package semconv.
+// histograms and one trace when they end, and log records of the turns in their
+// lives. Names are from package semconv.
 package telemetry
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
-	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
-	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
-// Reporter records the updates that it is told with an [export.SDK].
+// Reporter records the updates that it is told with an [SDK].
 type Reporter struct {
-	sdk         *export.SDK
+	// LayerMetrics tells whether layers have series of their own, which they have
+	// if it is not changed before the first Report.
+	LayerMetrics bool
+
+	sdk         *SDK
 	node        attribute.KeyValue
+	labels      labels // of what is told of the node as a whole
 	tracer      trace.Tracer
+	logger      log.Logger
 	instruments *instruments
-	registries  registries
 	flusher     *flusher
 	began       time.Time
 
-	mu     sync.Mutex // guards what the SDK's callback reads
-	up     bool
-	totals map[string]*total // by registry
-	images map[imageKey]*image
-
-	counted map[pull.ID]int64 // bytes that download.io has of a running pull
+	mu         sync.Mutex // guards all below: exports ask for it, too
+	up         bool
+	registries map[string]*registry
+	images     map[imageKey]*image
+	closing    bool              // series have ended, and were not closed yet
+	counted    map[pull.ID]int64 // bytes that download.io has of a running pull
+	failures   map[string]labels // of polls, by error type
 }
 
 // NewReporter makes the instruments. Close it before the SDK is shut down.
-func NewReporter(sdk *export.SDK, id Identity) (*Reporter, error) {
-	meter := sdk.Meters.Meter(semconv.Scope, metric.WithInstrumentationVersion(id.Version), metric.WithSchemaURL(standard.SchemaURL))
+func NewReporter(sdk *SDK, id Identity) (*Reporter, error) { return newReporter(sdk, id, flushGap) }
+
+func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
+	meter := sdk.Meters.Meter(semconv.Scope, metric.WithInstrumentationVersion(id.Version), metric.WithSchemaURL(semconv.SchemaURL))
 	inst, err := newInstruments(meter)
 	if err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
+	node := id.Node.attribute()
 	r := &Reporter{
-		sdk:         sdk,
-		node:        id.Node.attribute(),
-		tracer:      sdk.Tracers.Tracer(semconv.Scope, trace.WithInstrumentationVersion(id.Version), trace.WithSchemaURL(standard.SchemaURL)),
-		instruments: inst,
-		began:       time.Now(),
-		totals:      make(map[string]*total),
-		images:      make(map[imageKey]*image),
-		counted:     make(map[pull.ID]int64),
+		LayerMetrics: true,
+		sdk:          sdk,
+		node:         node,
+		labels:       newLabels([]attribute.KeyValue{node}),
+		tracer:       sdk.Tracers.Tracer(semconv.Scope, trace.WithInstrumentationVersion(id.Version), trace.WithSchemaURL(semconv.SchemaURL)),
+		logger:       sdk.Loggers.Logger(semconv.Scope, log.WithInstrumentationVersion(id.Version), log.WithSchemaURL(semconv.SchemaURL)),
+		instruments:  inst,
+		began:        time.Now(),
+		registries:   make(map[string]*registry),
+		images:       make(map[imageKey]*image),
+		counted:      make(map[pull.ID]int64),
+		failures:     make(map[string]labels),
 	}
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
-	if err := observeFailures(meter, r.node, &sdk.Failures); err != nil {
+	if err := observeFailures(meter, node, &sdk.Failures); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
 	}
-	r.flusher = newFlusher(sdk.Flush, r.delivered)
+	r.flusher = newFlusher(gap, sdk.Flush, r.flushed, r.pending)
+	if sdk.Closer != nil {
+		sdk.Closer.OnDelivery(r.delivered)
+	}
 	return r, nil
 }
 
-// Close stops exports of the reporter's own accord.
-func (r *Reporter) Close() { r.flusher.close() }
+// Close stops exports of the reporter's own accord. The one that is left, when
+// the SDK is shut down, is the last of all live series.
+func (r *Reporter) Close() {
+	r.flusher.close()
+	if r.sdk.Closer != nil {
+		r.sdk.Closer.CloseAll()
+	}
+}
 
 // Report takes note of an update.
 func (r *Reporter) Report(u pull.Update) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.polled(u)
+	roots := make(map[pull.ID]trace.SpanContext)
 	for i := range u.Ended {
-		r.ended(&u.Ended[i])
+		p := &u.Ended[i]
+		roots[p.ID] = r.ended(p)
 	}
 	for i := range u.Active {
 		r.countBytes(&u.Active[i])
 	}
-	r.mu.Lock()
-	r.up = u.SourceUp
-	r.setTotals(u)
+	for _, c := range u.Changes {
+		r.changed(c, roots[c.Pull.ID])
+	}
+	r.countRunning(u)
 	r.setImages(u)
-	r.mu.Unlock()
 	if len(u.Started)+len(u.Ended) > 0 {
 		r.flusher.flush()
 	}
 }
 
-// ended records what is told once of a pull.
-func (r *Reporter) ended(p *pull.Pull) {
+// polled records whether the runtime answered, and what that took.
+func (r *Reporter) polled(u pull.Update) {
+	r.up = u.SourceUp
+	l := r.labels
+	if u.Err != nil {
+		why := pollError(u.Err)
+		var found bool
+		if l, found = r.failures[why.Value.AsString()]; !found {
+			l = newLabels([]attribute.KeyValue{r.node, why})
+			r.failures[why.Value.AsString()] = l
+		}
+	}
+	r.instruments.pollDuration.Record(context.Background(), u.Took.Seconds(), l.record...)
+}
+
+// changed tells a turn in the life of a pull, as part of its root span if that was
+// made.
+func (r *Reporter) changed(c pull.Change, root trace.SpanContext) {
+	if c.Kind == pull.Stalled {
+		r.instruments.pullStalls.Add(context.Background(), 1, r.registry(c.Pull.Image.Registry).labels.add...)
+	}
+	if !root.IsValid() {
+		root = rootOf(c.Pull)
+	}
+	r.tell(trace.ContextWithSpanContext(context.Background(), root), c)
+}
+
+// ended records what is told once of a pull, and returns its root span. A phase
+// that it did not go through, or of which a bound is not known, is no duration
+// of 0.
+func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 	r.countBytes(p)
 	delete(r.counted, p.ID)
-	registry := r.registries.name(p.Image.Registry)
-	ctx := pullSpans{r.tracer, p}.record(context.Background(), registry)
+	g, inst := r.registry(p.Image.Registry), r.instruments
+	inst.downloadWasted.Add(context.Background(), p.Wasted(), g.labels.add...)
+	inst.hits.Add(context.Background(), p.Cached, g.labels.add...)
 
-	attrs := []attribute.KeyValue{
-		r.node, semconv.RegistryKey.String(registry), semconv.OutcomeKey.String(string(p.Outcome)),
+	ctx := pullSpans{r.tracer, p}.record(context.Background(), g.name)
+	inst.pullDuration.Record(ctx, p.End.Sub(p.Start).Seconds(), g.ending(p.Outcome, p.Err).record...)
+	l := g.ending(p.Outcome, "").record
+	inst.pullDownloaded.Record(ctx, p.Downloaded, l...)
+	if !p.Resolved.IsZero() && !slices.Contains(p.Estimated, pull.ResolveEnd) {
+		inst.resolveDuration.Record(ctx, p.Resolved.Sub(p.Start).Seconds(), l...)
 	}
-	if took := p.DownloadTime().Seconds(); p.Downloaded > 0 && took > 0 {
-		r.instruments.pullRate.Record(ctx, float64(p.Downloaded)/took, metric.WithAttributes(attrs...))
+	if p.Queued >= 0 {
+		inst.queueDuration.Record(ctx, p.Queued.Seconds(), l...)
 	}
-	if p.Outcome == pull.Failure {
-		attrs = append(attrs, standard.ErrorTypeKey.String(p.Err))
+	if took := p.DownloadTime().Seconds(); took > 0 {
+		inst.downloadDuration.Record(ctx, took, l...)
+		if p.Downloaded > 0 {
+			inst.pullRate.Record(ctx, float64(p.Downloaded)/took, l...)
+		}
 	}
-	r.instruments.pullDuration.Record(ctx, p.End.Sub(p.Start).Seconds(), metric.WithAttributes(attrs...))
+	if took := p.UnpackTime().Seconds(); took > 0 {
+		inst.unpackDuration.Record(ctx, took, l...)
+	}
+	return trace.SpanContextFromContext(ctx)
 }
 
 // countBytes adds what a pull has fetched since it was last counted. Of a pull
@@ -112,25 +180,6 @@ func (r *Reporter) countBytes(p *pull.Pull) {
 	}
 	r.counted[p.ID] = p.Downloaded
 	if more := p.Downloaded - before; more > 0 {
-		r.instruments.downloadIO.Add(context.Background(), more,
-			metric.WithAttributes(r.node, semconv.RegistryKey.String(r.registries.name(p.Image.Registry))))
+		r.instruments.downloadIO.Add(context.Background(), more, r.registry(p.Image.Registry).labels.add...)
 	}
-}
-
-// maxRegistries bounds the number of registries that are told apart.
-const maxRegistries = 64
-
-// registries are the registries seen so far.
-type registries map[string]bool
-
-// name is what a registry is called in attributes.
-func (r *registries) name(host string) string {
-	if *r == nil {
-		*r = make(registries)
-	}
-	if host == "" || (!(*r)[host] && len(*r) == maxRegistries) {
-		return semconv.RegistryOther
-	}
-	(*r)[host] = true
-	return host
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 
+	"github.com/pulltrace/pulltrace/collector/telemetry/closing"
 	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
 
@@ -42,15 +43,30 @@ var instanceNamespace = uuid.MustParse("4d63009a-8d0f-11ee-aad7-4c796ed8e320")
 
 const serviceName = "pulltrace"
 
+// SDK is what a [Reporter] reports to.
+type SDK struct {
+	*export.SDK
+
+	Closer *closing.Closer // of series that go out by OTLP; nil where none do
+}
+
 // Setup builds the SDK that a [Reporter] reports to, as OpenTelemetry's own
 // environment variables say. The error names the variables that are wrong. Call
 // Shutdown when done.
-func Setup(ctx context.Context, id Identity, log *slog.Logger) (*export.SDK, error) {
+func Setup(ctx context.Context, id Identity, log *slog.Logger) (*SDK, error) {
 	res, err := id.resource(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("OpenTelemetry resource: %w", err)
 	}
-	return export.New(ctx, export.Config{Resource: res, IDs: IDGenerator(), Log: log})
+	closer := closing.New(liveMetrics...)
+	sdk, err := export.New(ctx, export.Config{
+		Resource: res, IDs: IDGenerator(), Log: log,
+		MetricsGRPC: closer.Unary, MetricsHTTP: closer.Transport,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &SDK{sdk, closer}, nil
 }
 
 func (id Identity) resource(ctx context.Context) (*resource.Resource, error) {

@@ -69,21 +69,15 @@ func (s pullSpans) span(ctx context.Context, name string, start, end time.Time, 
 	return ctx
 }
 
+// pullAttributes are what is known of a pull, and how it ended if it has.
 func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 	attrs := append(imageAttributes(p.Image),
 		semconv.RegistryKey.String(registry),
 		semconv.NamespaceKey.String(p.ID.Namespace),
-		semconv.OutcomeKey.String(string(p.Outcome)),
 		semconv.PullTotalKnownKey.Bool(p.TotalKnown),
 		semconv.PullDownloadedKey.Int64(p.Downloaded),
 		semconv.PullCachedKey.Int64(p.Cached),
-		semconv.PullWastedKey.Int64(p.Wasted()),
-		semconv.PullDownloadTimeKey.Float64(p.DownloadTime().Seconds()),
-		semconv.PullUnpackTimeKey.Float64(p.UnpackTime().Seconds()),
 	)
-	if !p.Resolved.IsZero() {
-		attrs = append(attrs, semconv.PullResolveTimeKey.Float64(p.Resolved.Sub(p.Start).Seconds()))
-	}
 	if p.TotalKnown {
 		downloaded, cached, lazy := p.LayerCounts()
 		attrs = append(attrs,
@@ -97,7 +91,30 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 			attrs = append(attrs, semconv.PullLazyKey.Int64(p.Lazy), semconv.PullLayersLazyKey.Int(lazy))
 		}
 	}
+	if !p.Resolved.IsZero() {
+		attrs = append(attrs, semconv.PullResolveTimeKey.Float64(p.Resolved.Sub(p.Start).Seconds()))
+	}
+	if p.Outcome != "" {
+		attrs = append(attrs, endAttributes(p)...)
+	}
 	return append(attrs, estimated(p.Estimated)...)
+}
+
+// endAttributes are how a pull ended, and where its time went.
+func endAttributes(p *pull.Pull) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{
+		semconv.OutcomeKey.String(string(p.Outcome)),
+		semconv.PullWastedKey.Int64(p.Wasted()),
+		semconv.PullDownloadTimeKey.Float64(p.DownloadTime().Seconds()),
+		semconv.PullUnpackTimeKey.Float64(p.UnpackTime().Seconds()),
+	}
+	if p.Queued >= 0 {
+		attrs = append(attrs, semconv.PullQueueTimeKey.Float64(p.Queued.Seconds()))
+	}
+	if p.Outcome == pull.Failure {
+		attrs = append(attrs, standard.ErrorTypeKey.String(p.Err))
+	}
+	return attrs
 }
 
 // imageAttributes identify the image on a span.

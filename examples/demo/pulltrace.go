@@ -29,7 +29,7 @@ const (
 // pulltrace is the collector, wired as in cmd/pulltrace.
 type pulltrace struct {
 	source    *containerd.Source
-	sdks      []*export.SDK
+	sdks      []*telemetry.SDK
 	reporters []*telemetry.Reporter
 	log       *slog.Logger
 
@@ -83,11 +83,11 @@ func (p *pulltrace) setUpTelemetry(ctx context.Context, backend string) error {
 	if err != nil {
 		return err
 	}
-	p.sdks = []*export.SDK{{
+	p.sdks = []*telemetry.SDK{{SDK: &export.SDK{
 		Meters:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metrics, sdkmetric.WithInterval(time.Second)))),
 		Tracers: sdktrace.NewTracerProvider(sdktrace.WithBatcher(traces), sdktrace.WithIDGenerator(telemetry.IDGenerator())),
 		Loggers: sdklog.NewLoggerProvider(),
-	}}
+	}}}
 	id := identity(ctx, p.source)
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
 		sdk, err := telemetry.Setup(ctx, id, p.log)

@@ -4,5 +4,6 @@
 // bytes the registry served. It knows nothing of Pulltrace's own packages.
 //
 // Each test has a node of its own, see node. However it ends, the calls that
-// pulltrace made on containerd during it are held against the allow-list.
+// pulltrace made on containerd during it are held against the allow-list, and
+// what it emitted against the registry of names.
 package e2e

@@ -6,6 +6,7 @@ import (
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/pulltrace/pulltrace/test/cri"
 	"github.com/pulltrace/pulltrace/test/pulltrace"
 	"github.com/pulltrace/pulltrace/test/registry"
 )
@@ -15,15 +16,7 @@ import (
 func TestPullCutInTheMiddle(t *testing.T) { onEachVersion(t, pullCutInTheMiddle) }
 
 func pullCutInTheMiddle(n *node) {
-	img := n.push("cut:1", 1<<20, 8<<20)
-	n.registry.SetRate(3_000_000)
-	n.registry.SetFaults(img.Layers[1].Digest, registry.CutAt(5<<20))
-	process := n.watch()
-
-	failed := n.cri.Pull(n.Context(), img.Ref())
-	if failed.Err == nil {
-		n.Fatal("the pull of a cut layer went well")
-	}
+	img, process, failed := n.pullCut()
 	served := n.registry.Served(img.Blobs()...)
 	span := n.waitSpans(img, 1)[0]
 	n.record(span, failed, served)
@@ -67,14 +60,22 @@ func pullCutInTheMiddle(n *node) {
 func TestRetryThatResumes(t *testing.T) { onEachVersion(t, retryThatResumes) }
 
 func retryThatResumes(n *node) {
-	img := n.push("resumed:1", 1<<20, 8<<20)
+	img, process, _ := n.pullCut()
+	n.retry(img, process)
+}
+
+// pullCut watches a pull of an image whose second layer the registry cuts.
+func (n *node) pullCut() (*registry.Image, *pulltrace.Process, cri.Pull) {
+	n.Helper()
+	img := n.push("cut:1", 1<<20, 8<<20)
 	n.registry.SetRate(3_000_000)
 	n.registry.SetFaults(img.Layers[1].Digest, registry.CutAt(5<<20))
 	process := n.watch()
-	if failed := n.cri.Pull(n.Context(), img.Ref()); failed.Err == nil {
+	failed := n.cri.Pull(n.Context(), img.Ref())
+	if failed.Err == nil {
 		n.Fatal("the pull of a cut layer went well")
 	}
-	n.retry(img, process)
+	return img, process, failed
 }
 
 // retry pulls an image whose second layer was cut once more, well this time, and

@@ -48,7 +48,10 @@ func newNodeWith(t *testing.T, options containerd.Options) *node {
 	if n.receiver, err = otlp.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(n.receiver.Close)
+	t.Cleanup(func() {
+		n.receiver.Close()
+		checkDeclared(t, n.receiver)
+	})
 	if n.proxy, err = socketproxy.Start(n.daemon.Socket); err != nil {
 		t.Fatal(err)
 	}

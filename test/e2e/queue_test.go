@@ -152,15 +152,27 @@ func (n *node) checkBehind(front, behind *registry.Image, pulls [2]cri.Pull) {
 	n.Helper()
 	n.checkOwnSuccess(front, pulls[0])
 	n.checkOwnSuccess(behind, pulls[1])
-	for _, req := range n.registry.Requests() {
-		if req.Digest == behind.Manifest.Digest && req.Start.Sub(pulls[1].Start) < 3*time.Second {
-			n.Errorf("the manifest of %s was asked for after %s, so it did not wait", behind.Ref(), req.Start.Sub(pulls[1].Start))
-		}
+	waited := n.asked(behind, behind.Manifest.Digest.String()).Sub(pulls[1].Start)
+	if waited < 3*time.Second {
+		n.Errorf("the manifest of %s was asked for after %s, so it did not wait", behind.Ref(), waited)
 	}
+	n.checkQueueTime(n.pullSpans(front)[0], 0)
+	n.checkQueueTime(n.pullSpans(behind)[0], waited)
 	for _, img := range []*registry.Image{front, behind} {
 		n.checkQueued(n.pullSpans(img)[0], img, 0)
 	}
 	n.checkOutcomes(2, 0)
+}
+
+// checkQueueTime holds how long a pull says that it had no slot against the
+// registry: it has asked for the name before it waits, and what comes after the
+// manifest may wait for a moment as well.
+func (n *node) checkQueueTime(span otlp.Span, waited time.Duration) {
+	n.Helper()
+	seconds, _ := span.Attributes["pulltrace.pull.time.queue"].(float64)
+	if d := time.Duration(seconds*float64(time.Second)) - waited; d < -time.Second || d > time.Second {
+		n.Errorf("the pull says that it had no slot for %g s, its manifest waited for %s", seconds, waited)
+	}
 }
 
 // checkQueued holds the starts of downloads against the registry's requests. At

@@ -38,7 +38,8 @@ const (
 )
 
 // TestMain prints what was measured once all tests have run, and holds it
-// against the bounds.
+// against the bounds. Of the whole suite it asks that it made pulltrace emit all
+// that is declared.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	printReport()
@@ -50,6 +51,9 @@ func TestMain(m *testing.M) {
 		if !withinBounds(what, off) {
 			code = max(code, 1)
 		}
+	}
+	if code == 0 && !allEmitted() {
+		code = 1
 	}
 	os.Exit(code)
 }

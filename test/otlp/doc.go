@@ -9,7 +9,7 @@
 //	err = recv.Wait(ctx, "a span of the pull", func() bool { return len(recv.Spans("pull image")) == 1 })
 //
 // The requests themselves are there as they came, with their time of arrival
-// (Traces, Metrics, Logs). Two flat views answer what tests ask most:
+// (Traces, Metrics, Logs). Flat views answer what tests ask most:
 //
 //	span := recv.Spans("pull image")[0]
 //	span.Attributes["oci.manifest.digest"]
@@ -18,6 +18,10 @@
 //
 //	for _, p := range recv.Points("pulltrace.image.progress") {
 //		p.Time, p.Value, p.Attributes["container.image.name"]
+//	}
+//
+//	for _, e := range recv.Events("pulltrace.pull.stalled") {
+//		e.Time, e.TraceID, e.Attributes["container.image.name"]
 //	}
 //
 // Refuse makes every export fail for a while, as a backend does that is down.

@@ -3,6 +3,7 @@ package otlp
 import (
 	"time"
 
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 )
 
@@ -19,9 +20,9 @@ const (
 
 // Point is one data point of a metric, as it arrived.
 type Point struct {
-	Metric, Unit string
-	Kind         Kind
-	Cumulative   bool // sums and histograms: since StartTime, not since the last export
+	Metric, Unit, Description string
+	Kind                      Kind
+	Cumulative                bool // sums and histograms: since StartTime, not since the last export
 
 	Attributes      Attributes
 	StartTime, Time time.Time
@@ -31,16 +32,16 @@ type Point struct {
 
 	Count        uint64 // histograms
 	Sum          float64
-	Bounds       []float64
+	Bounds       []float64 // nil where buckets are exponential
 	BucketCounts []uint64
 
 	Resource Attributes
-	Scope    string
+	Scope    Scope
 	Arrived  time.Time
 }
 
 // Points returns the data points of a metric, or of all where name is empty, in
-// order of arrival. Exponential histograms and summaries are left out.
+// order of arrival. Summaries are left out.
 func (r *Receiver) Points(name string) []Point {
 	var out []Point
 	for _, a := range r.Metrics() {
@@ -52,8 +53,8 @@ func (r *Receiver) Points(name string) []Point {
 						continue
 					}
 					for _, p := range pointsOf(m) {
-						p.Metric, p.Unit = m.GetName(), m.GetUnit()
-						p.Resource, p.Scope, p.Arrived = resource, sm.GetScope().GetName(), a.Time
+						p.Metric, p.Unit, p.Description = m.GetName(), m.GetUnit(), m.GetDescription()
+						p.Resource, p.Scope, p.Arrived = resource, scopeOf(sm), a.Time
 						out = append(out, p)
 					}
 				}
@@ -75,6 +76,8 @@ func pointsOf(m *metricspb.Metric) []Point {
 		return numberPoints(kind, isCumulative(data.Sum.GetAggregationTemporality()), data.Sum.GetDataPoints())
 	case *metricspb.Metric_Histogram:
 		return histogramPoints(isCumulative(data.Histogram.GetAggregationTemporality()), data.Histogram.GetDataPoints())
+	case *metricspb.Metric_ExponentialHistogram:
+		return histogramPoints(isCumulative(data.ExponentialHistogram.GetAggregationTemporality()), data.ExponentialHistogram.GetDataPoints())
 	}
 	return nil
 }
@@ -96,7 +99,17 @@ func numberPoints(kind Kind, cumulative bool, points []*metricspb.NumberDataPoin
 	return out
 }
 
-func histogramPoints(cumulative bool, points []*metricspb.HistogramDataPoint) []Point {
+// distribution is a point of a histogram of either kind.
+type distribution interface {
+	GetAttributes() []*commonpb.KeyValue
+	GetStartTimeUnixNano() uint64
+	GetTimeUnixNano() uint64
+	GetFlags() uint32
+	GetCount() uint64
+	GetSum() float64
+}
+
+func histogramPoints[P distribution](cumulative bool, points []P) []Point {
 	out := make([]Point, len(points))
 	for i, p := range points {
 		out[i] = Point{
@@ -104,7 +117,10 @@ func histogramPoints(cumulative bool, points []*metricspb.HistogramDataPoint) []
 			Attributes: attributesOf(p.GetAttributes()),
 			StartTime:  unixNano(p.GetStartTimeUnixNano()), Time: unixNano(p.GetTimeUnixNano()),
 			NoValue: noValue(p.GetFlags()),
-			Count:   p.GetCount(), Sum: p.GetSum(), Bounds: p.GetExplicitBounds(), BucketCounts: p.GetBucketCounts(),
+			Count:   p.GetCount(), Sum: p.GetSum(),
+		}
+		if p, ok := any(p).(*metricspb.HistogramDataPoint); ok {
+			out[i].Bounds, out[i].BucketCounts = p.GetExplicitBounds(), p.GetBucketCounts()
 		}
 	}
 	return out

@@ -50,7 +50,7 @@ func TestSpansArriveAsTheSDKEndedThem(t *testing.T) {
 	if diff := cmp.Diff(otlp.Attributes{"name": "value", "count": int64(3), "list": []any{"a", "b"}}, got.Attributes); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
-	if got.Status != tracepb.Status_STATUS_CODE_ERROR || got.StatusMessage != "it broke" || got.ParentID != "" || got.Scope != "scope" {
+	if got.Status != tracepb.Status_STATUS_CODE_ERROR || got.StatusMessage != "it broke" || got.ParentID != "" || got.Scope.Name != "scope" {
 		t.Errorf("span is %+v", got)
 	}
 	if children := recv.Children(got); len(children) != 1 || children[0].Name != "child" {
@@ -107,6 +107,24 @@ func TestPointsArriveAsTheSDKReadThem(t *testing.T) {
 	}
 }
 
+func TestExponentialHistogramsAreHistograms(t *testing.T) {
+	recv, ctx := start(t), t.Context()
+	provider := newMeterProvider(t, recv, sdkmetric.WithView(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"},
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationBase2ExponentialHistogram{MaxSize: 160, MaxScale: 20}})))
+	took, _ := provider.Meter("scope").Float64Histogram("took", metric.WithDescription("how long"))
+	took.Record(ctx, 5)
+	if err := provider.ForceFlush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	points := recv.Points("took")
+	if len(points) != 1 {
+		t.Fatalf("got %d points, want 1", len(points))
+	}
+	if p := points[0]; p.Kind != otlp.Histogram || p.Count != 1 || p.Sum != 5 || p.Bounds != nil || p.Description != "how long" {
+		t.Errorf("the point is %+v", p)
+	}
+}
+
 func TestRefusedRequestsAreNotKept(t *testing.T) {
 	recv, ctx := start(t), t.Context()
 	provider := newMeterProvider(t, recv)
@@ -153,14 +171,15 @@ func start(t *testing.T) *otlp.Receiver {
 	return recv
 }
 
-func newMeterProvider(t *testing.T, recv *otlp.Receiver) *sdkmetric.MeterProvider {
+func newMeterProvider(t *testing.T, recv *otlp.Receiver, options ...sdkmetric.Option) *sdkmetric.MeterProvider {
 	t.Helper()
 	exporter, err := otlpmetricgrpc.New(t.Context(), otlpmetricgrpc.WithEndpointURL(recv.Endpoint()),
 		otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig{Enabled: false}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithInterval(time.Hour))))
+	reader := sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithInterval(time.Hour)))
+	provider := sdkmetric.NewMeterProvider(append(options, reader)...)
 	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
 	return provider
 }

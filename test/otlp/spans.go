@@ -22,7 +22,7 @@ type Span struct {
 	StatusMessage string
 
 	Resource Attributes
-	Scope    string
+	Scope    Scope
 	Arrived  time.Time
 }
 
@@ -36,7 +36,7 @@ func (r *Receiver) Spans(name string) []Span {
 			for _, ss := range rs.GetScopeSpans() {
 				for _, s := range ss.GetSpans() {
 					if name == "" || s.GetName() == name {
-						out = append(out, spanOf(s, resource, ss.GetScope().GetName(), a.Time))
+						out = append(out, spanOf(s, resource, scopeOf(ss), a.Time))
 					}
 				}
 			}
@@ -45,7 +45,7 @@ func (r *Receiver) Spans(name string) []Span {
 	return out
 }
 
-func spanOf(s *tracepb.Span, resource Attributes, scope string, arrived time.Time) Span {
+func spanOf(s *tracepb.Span, resource Attributes, scope Scope, arrived time.Time) Span {
 	return Span{
 		TraceID:       hex.EncodeToString(s.GetTraceId()),
 		SpanID:        hex.EncodeToString(s.GetSpanId()),

@@ -69,6 +69,7 @@ func Start(t testing.TB, c Config) *Process {
 	p.cmd.Env = append([]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.Endpoint,
 		fmt.Sprintf("OTEL_METRIC_EXPORT_INTERVAL=%d", exportInterval.Milliseconds()),
+		"OTEL_LOGS_EXPORTER=otlp",
 	}, c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.Started = time.Now()

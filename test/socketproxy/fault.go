@@ -15,10 +15,19 @@ func (p *Proxy) Cut(method string) {
 	f := p.faultOf(method)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.cut = true
+	f.refusal = codes.Unavailable
 	for _, cancel := range f.calls {
 		cancel()
 	}
+}
+
+// Refuse answers every further call of a method with this code, until it is
+// mended.
+func (p *Proxy) Refuse(method string, code codes.Code) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refusal = code
 }
 
 // Delay holds back each message that is answered to a method for so long; they
@@ -35,16 +44,16 @@ func (p *Proxy) Mend(method string) {
 	f := p.faultOf(method)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.cut, f.delay = false, 0
+	f.refusal, f.delay = codes.OK, 0
 }
 
 // fault is what is wrong with a method.
 type fault struct {
-	mu    sync.Mutex
-	cut   bool
-	delay time.Duration
-	next  int
-	calls map[int]context.CancelFunc
+	mu      sync.Mutex
+	refusal codes.Code // OK while calls pass
+	delay   time.Duration
+	next    int
+	calls   map[int]context.CancelFunc
 }
 
 func (p *Proxy) faultOf(method string) *fault {
@@ -58,12 +67,12 @@ func (p *Proxy) faultOf(method string) *fault {
 	return f
 }
 
-// begin takes note of a call that cancel ends, unless the method is cut.
+// begin takes note of a call that cancel ends, unless the method is cut or refused.
 func (f *fault) begin(cancel context.CancelFunc) (done func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cut {
-		return nil, status.Error(codes.Unavailable, "cut by the proxy")
+	if f.refusal != codes.OK {
+		return nil, status.Error(f.refusal, "refused by the proxy")
 	}
 	id := f.next
 	f.next++

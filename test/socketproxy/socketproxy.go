@@ -12,7 +12,8 @@
 //		call.Metadata.Get("traceparent") // as it was sent
 //	}
 //
-// It can also stand in the way of a method, see [Proxy.Cut] and [Proxy.Delay].
+// It can also stand in the way of a method, see [Proxy.Cut], [Proxy.Refuse] and
+// [Proxy.Delay].
 package socketproxy
 
 import (

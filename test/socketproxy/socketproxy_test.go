@@ -107,6 +107,13 @@ func TestFaultsOfAMethod(t *testing.T) {
 	if _, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Errorf("another method gave %v", err)
 	}
+	proxy.Refuse(method, codes.Internal)
+	if watch, err = client.Watch(t.Context(), &healthpb.HealthCheckRequest{}); err == nil {
+		_, err = watch.Recv()
+	}
+	if status.Code(err) != codes.Internal {
+		t.Errorf("a method that is refused gave %v, want Internal", err)
+	}
 	proxy.Mend(method)
 	if watch, err = client.Watch(t.Context(), &healthpb.HealthCheckRequest{}); err == nil {
 		_, err = watch.Recv()

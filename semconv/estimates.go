@@ -1,0 +1,19 @@
+package semconv
+
+// What the list of [EstimatedKey] may hold.
+const (
+	// EstimatedPullStart is said where the wall clock was set while the pull ran.
+	EstimatedPullStart = "pull.start"
+	// EstimatedPullEnd is said where the end is when the pull was missed.
+	EstimatedPullEnd = "pull.end"
+	// EstimatedResolveEnd is said where the root was on the node before.
+	EstimatedResolveEnd = "resolve.end"
+	// EstimatedDownloadStart is said where a download slot was inferred.
+	EstimatedDownloadStart = "download.start"
+	// EstimatedDownloadBytes is said where no poll saw the layer's ingest.
+	EstimatedDownloadBytes = "download.bytes"
+	// EstimatedUnpackStart is said where no event told of it.
+	EstimatedUnpackStart = "unpack.start"
+	// EstimatedUnpackEnd is said of layers that are unpacked in parallel.
+	EstimatedUnpackEnd = "unpack.end"
+)
