@@ -2,7 +2,8 @@ package semconv
 
 // What the list of [EstimatedKey] may hold.
 const (
-	// EstimatedPullStart is said where the wall clock was set while the pull ran.
+	// EstimatedPullStart is said where the wall clock was set while the pull ran, or
+	// its lease was never seen.
 	EstimatedPullStart = "pull.start"
 	// EstimatedPullEnd is said where the end is when the pull was missed.
 	EstimatedPullEnd = "pull.end"
@@ -10,7 +11,9 @@ const (
 	EstimatedResolveEnd = "resolve.end"
 	// EstimatedDownloadStart is said where a download slot was inferred.
 	EstimatedDownloadStart = "download.start"
-	// EstimatedDownloadBytes is said where no poll saw the layer's ingest.
+	// EstimatedDownloadEnd is said where a commit took long and no event told its end.
+	EstimatedDownloadEnd = "download.end"
+	// EstimatedDownloadBytes is said where no poll saw the layer's ingest at its end.
 	EstimatedDownloadBytes = "download.bytes"
 	// EstimatedUnpackStart is said where no event told of it.
 	EstimatedUnpackStart = "unpack.start"
