@@ -42,8 +42,8 @@ func TestPullsWithoutTheEventStream(t *testing.T) {
 	span = n.onlySpan(broken, process)
 	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
 	n.checkEstimated(span, "pull.end")
-	if late := span.End.Sub(failed.End); late < -clockLimit || late > 500*time.Millisecond+clockLimit {
-		t.Errorf("the failed pull ends %s after the call, want at most one poll", late)
+	if late := span.End.Sub(failed.End); late < -clockLimit || late > time.Second {
+		t.Errorf("the failed pull ends %s after the call, want at most one poll, and what that takes", late)
 	}
 }
 

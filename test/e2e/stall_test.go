@@ -54,7 +54,7 @@ func (n *node) stallAndGoOn(threshold, still time.Duration, flags ...string) {
 	if peak := n.longestIdle(img); peak < still.Seconds()-3 || peak > still.Seconds()+1 {
 		n.Errorf("idle time has reached %g s, it stood still for about %s", peak, still)
 	}
-	n.checkStall(span, last, resumed)
+	n.checkStall(span, threshold, last, resumed)
 }
 
 // A pull that has stood still for longer than the threshold when Pulltrace starts:
