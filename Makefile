@@ -1,8 +1,8 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance examples/demo
-GOMODS := $(CODE) $(wildcard test/containerd/v*) tools
+CODE   := . semconv/reference test test/conformance test/peers examples/demo
+GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
 .PHONY: help build generate test test-matrix unit race e2e lint fmt demo
