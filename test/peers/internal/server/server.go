@@ -5,7 +5,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -86,12 +85,18 @@ func stop(t testing.TB, cmd *exec.Cmd, exited <-chan struct{}) {
 	}
 }
 
-// FreeAddress returns an address of the loopback interface that nothing listens on.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("finding a free port: %w", err)
+// FreeAddresses returns so many addresses of the loopback interface that nothing listens
+// on.
+func FreeAddresses(t testing.TB, count int) []string {
+	t.Helper()
+	addresses := make([]string, count)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() // when all are found, which so differ
+		addresses[i] = l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return addresses
 }
