@@ -38,40 +38,44 @@ func (t *Tracker) waits(h *history, now time.Time, starts map[*blob]time.Time) b
 	if t.slots <= 0 {
 		return false
 	}
-	waiting, holding := h.slots(starts, time.Time{})
+	waiting, holding, _ := h.slots(starts)
 	if waiting == 0 || holding > 0 {
 		return false
 	}
 	held := 0
 	for _, other := range t.pulls {
-		if other != h {
-			_, moving := other.slots(starts, now.Add(-t.stallAfter))
-			held += moving
+		if other == h {
+			continue
+		}
+		_, holding, moved := other.slots(starts)
+		if moved.After(now.Add(-t.stallAfter)) {
+			held += holding // one of its layers may be dead, but the pull is not
 		}
 	}
 	return held >= t.slots
 }
 
-// slots counts the blobs of a pull that wait for a download slot, and those
-// that hold one and have moved since a time.
-func (h *history) slots(starts map[*blob]time.Time, since time.Time) (waiting, holding int) {
+// slots counts the blobs of a pull that wait for a download slot, and those that hold
+// one, and tells when the pull last moved or got one.
+func (h *history) slots(starts map[*blob]time.Time) (waiting, holding int, moved time.Time) {
+	moved = h.lastSign()
 	count := func(b *blob) {
 		if !b.ours || !b.open {
 			return
 		}
 		start, started := starts[b]
-		switch {
-		case !started:
+		if !started {
 			waiting++
-		case later(start, b.updated).After(since):
-			holding++
+			return
 		}
+		holding++
+		moved = later(moved, start)
 	}
 	count(&h.root)
 	for _, b := range h.blobs {
 		count(b)
 	}
-	return waiting, holding
+	return waiting, holding, moved
 }
 
 // downloaded is how many bytes of config and layers the pull has fetched.

@@ -29,26 +29,29 @@ func TestStalled(t *testing.T) {
 func TestQueuedBehindOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		slots   int
-		moving  bool
+		opened  float64 // its own ingest
+		moving  int     // layers of the other pull
 		phase   Phase
 		stalled bool
 	}{
-		"behind a pull that moves":        {3, true, Queued, false},
-		"behind a dead one":               {3, false, Downloading, true},
-		"slots of its own, as before 2.1": {0, true, Downloading, true},
+		"behind a pull that moves":          {3, 0.6, 3, Queued, false},
+		"behind one with a dead layer":      {3, 0.6, 2, Queued, false},
+		"behind one that opened a bit late": {3, 0.05, 3, Queued, false},
+		"behind a dead one":                 {3, 0.6, 0, Downloading, true},
+		"slots of its own, as before 2.1":   {0, 0.6, 3, Downloading, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(test.slots)
-			a, b := s.lease("a", "big", 0, 3), s.lease("b", "app", 0.5, 1)
+			a, b := s.lease("a", "big", 0, 3), s.lease("b", "app", 0.02, 1)
+			b.Root.Committed = at(-1) // as its config, so that nothing of it moves
+			b.Blobs[b.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-1)}
 			for i := range 3 {
 				a.open(i, 0.1, 1, 0.2)
 			}
-			b.open(0, 0.6, 0, 0.6)
+			b.open(0, test.opened, 0, test.opened)
 			s.poll(1)
-			if test.moving {
-				for i := range 3 {
-					a.open(i, 0.1, 500, 89)
-				}
+			for i := range test.moving {
+				a.open(i, 0.1, 500, 89)
 			}
 			p := s.poll(90).Active[1]
 			if p.Phase != test.phase || p.Stalled != test.stalled {

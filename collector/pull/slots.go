@@ -26,22 +26,67 @@ func schedule(transfers []*transfer, slots int) {
 		}
 		return
 	}
-	free := make([]time.Time, slots) // when each slot is free; held for good: never
-	never := time.Unix(1<<60, 0)
+	held := make([]slot, slots)
 	for _, t := range transfers {
-		i := earliest(free)
-		if t.givenUpBy(free[i]) {
+		next := earliest(held)
+		if t.givenUpBy(next.free) {
 			continue // while it waited
 		}
-		if free[i] != never {
-			t.start = later(t.opened, free[i])
-			free[i] = never
-			if !t.end.IsZero() {
-				free[i] = t.end
-			}
+		if silent := lastSilent(held); silent != nil && t.seenBefore(next.free) {
+			t = silent.passOn(t)
+			next = earliest(held)
+		}
+		if next.free != never {
+			next.take(t, next.free)
 		}
 		t.correct()
 	}
+}
+
+// slot is one download slot.
+type slot struct {
+	by   *transfer // that got it last
+	free time.Time // when it gives it back; held for good: never
+}
+
+var never = time.Unix(1<<60, 0)
+
+// take gives a slot that is free from a time on to a transfer.
+func (s *slot) take(t *transfer, free time.Time) {
+	t.start = later(t.opened, free)
+	s.by, s.free = t, never
+	if !t.end.IsZero() {
+		s.free = t.end
+	}
+}
+
+// passOn gives the slot to a transfer that is known to have one, and returns the one
+// that has shown no byte and waits again. Which of two that open at once is served
+// first, nothing tells.
+func (s *slot) passOn(t *transfer) (waits *transfer) {
+	waits = s.by
+	s.take(t, waits.start)
+	t.correct()
+	waits.start = time.Time{}
+	return waits
+}
+
+// lastSilent is, of the slots of transfers that are open and have shown no byte, that
+// of the one that was opened last; nil if there is none.
+func lastSilent(held []slot) (last *slot) {
+	for i := range held {
+		t := held[i].by
+		if t != nil && t.end.IsZero() && t.blob.moved.IsZero() && (last == nil || last.by.opened.Before(t.opened)) {
+			last = &held[i]
+		}
+	}
+	return last
+}
+
+// seenBefore tells whether the transfer was seen before a time to have had a slot.
+func (t *transfer) seenBefore(at time.Time) bool {
+	moved := !t.blob.moved.IsZero() && t.blob.moved.Before(at)
+	return moved || (!t.blob.committed.IsZero() && t.end.Before(at))
 }
 
 // givenUpBy tells whether the transfer was given up before a time without having
@@ -62,14 +107,15 @@ func (t *transfer) correct() {
 	}
 }
 
-func earliest(times []time.Time) int {
-	at := 0
-	for i, t := range times {
-		if t.Before(times[at]) {
-			at = i
+// earliest is the slot that is free first.
+func earliest(held []slot) *slot {
+	first := &held[0]
+	for i := range held {
+		if held[i].free.Before(first.free) {
+			first = &held[i]
 		}
 	}
-	return at
+	return first
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -18,6 +18,11 @@ func TestSchedule(t *testing.T) {
 		tr.blob.moved = at(moved)
 		return tr
 	}
+	moved := func(opened, moved, end float64) *transfer {
+		tr := open(opened, end)
+		tr.blob.moved, tr.blob.committed = at(moved), at(end)
+		return tr
+	}
 	for name, test := range map[string]struct {
 		slots     int
 		transfers []*transfer
@@ -28,7 +33,11 @@ func TestSchedule(t *testing.T) {
 		"first come first served":             {1, []*transfer{open(1, 3), open(1.2, 7), open(1.1, 5)}, []float64{1, 3, 5}},
 		"no slot is free":                     {1, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, -1}},
 		"opened after a slot was freed":       {1, []*transfer{open(1, 2), open(3, 0)}, []float64{1, 3}},
-		"it moves, so it has a slot":          {1, []*transfer{open(1, 0), moving(1.1, 4)}, []float64{1, 4}},
+		"all move, so there are more slots":   {1, []*transfer{moving(1, 3), moving(1.1, 4)}, []float64{1, 4}},
+		"it moves, so the silent one waits":   {1, []*transfer{open(1, 0), moving(1.1, 4)}, []float64{-1, 1.1}},
+		"the last of the silent ones waits":   {2, []*transfer{open(1, 0), open(1.1, 0), moving(1.2, 4)}, []float64{1, -1, 1.2}},
+		"it is over, so the silent one waits": {1, []*transfer{open(1, 0), moved(1.1, 1.3, 4), open(5, 0)}, []float64{4, 1.1, -1}},
+		"a dead one keeps its slot":           {2, []*transfer{moved(1, 2, 9), open(1.1, 0), moving(1.2, 10)}, []float64{1, 1.1, 9}},
 		"given up while it waited":            {1, []*transfer{open(1, 5), open(1.1, 5), open(1.2, 0)}, []float64{1, -1, 5}},
 		"no shared slots":                     {0, []*transfer{open(1, 0), open(1.1, 0)}, []float64{1, 1.1}},
 	} {
