@@ -58,9 +58,9 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	collector.New(s.collector, source, reporter, eventlog.New(log)).Run(ctx)
 
 	log.Info("stopping")
-	reporter.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
+	reporter.Close(ctx)
 	if err := sdk.Shutdown(ctx); err != nil {
 		log.Warn("the last export failed", "error", err)
 	}

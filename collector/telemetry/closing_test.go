@@ -69,7 +69,7 @@ func newSent(t *testing.T, w way) *sent {
 	if s.Reporter, err = newReporter(sdk, Identity{Node: Node{Name: "n1"}}, 50*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { s.Close(context.Background()) })
 	s.watch()
 	return s
 }
@@ -132,9 +132,9 @@ func (s *sent) waitForEnds(t *testing.T, from, want int) {
 // shutdown ends all.
 func (s *sent) shutdown(t *testing.T) {
 	t.Helper()
-	s.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	s.Close(ctx)
 	if err := s.sdk.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}

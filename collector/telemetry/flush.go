@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -22,17 +21,25 @@ type flusher struct {
 	export  func(context.Context) error
 	flushed func(began time.Time)
 	pending func() bool
-	gap     time.Duration // between two exports, at least
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	gap     time.Duration      // between two exports, at least
+	stop    context.CancelFunc // begins no other export
+	cancel  context.CancelFunc // ends the one that is under way
+	done    chan struct{}      // closed when all have ended
 }
 
 // newFlusher calls flushed with the time at which an export that succeeded had
 // begun, and asks whether something is pending after one that did not.
 func newFlusher(gap time.Duration, export func(context.Context) error, flushed func(began time.Time), pending func() bool) *flusher {
-	ctx, cancel := context.WithCancel(context.Background())
-	f := &flusher{wanted: make(chan struct{}, 1), gap: gap, export: export, flushed: flushed, pending: pending, cancel: cancel}
-	f.done.Go(func() { f.run(ctx) })
+	exporting, cancel := context.WithCancel(context.Background())
+	running, stop := context.WithCancel(exporting)
+	f := &flusher{
+		wanted: make(chan struct{}, 1), gap: gap, export: export, flushed: flushed, pending: pending,
+		stop: stop, cancel: cancel, done: make(chan struct{}),
+	}
+	go func() {
+		defer close(f.done)
+		f.run(running, exporting)
+	}()
 	return f
 }
 
@@ -44,21 +51,28 @@ func (f *flusher) flush() {
 	}
 }
 
-func (f *flusher) close() {
+// close waits for the export that is under way, since the SDK forgets the spans of one
+// that is cancelled, and cancels it when ctx is done.
+func (f *flusher) close(ctx context.Context) {
+	f.stop()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+	}
 	f.cancel()
-	f.done.Wait()
+	<-f.done
 }
 
-func (f *flusher) run(ctx context.Context) {
+func (f *flusher) run(running, exporting context.Context) {
 	gap := f.gap
 	for {
 		select {
-		case <-ctx.Done():
+		case <-running.Done():
 			return
 		case <-f.wanted:
 		}
 		began := time.Now()
-		if err := f.export(ctx); err == nil {
+		if err := f.export(exporting); err == nil {
 			f.flushed(began)
 			gap = f.gap
 		} else {
@@ -68,7 +82,7 @@ func (f *flusher) run(ctx context.Context) {
 			gap = min(2*gap, maxFlushGap)
 		}
 		select {
-		case <-ctx.Done():
+		case <-running.Done():
 			return
 		case <-time.After(gap):
 		}

@@ -15,7 +15,7 @@ func TestFlushIsRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var exports atomic.Int32
 		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return nil }, func(time.Time) {}, always)
-		defer f.close()
+		defer f.close(t.Context())
 		for range 100 {
 			f.flush()
 			time.Sleep(30 * time.Millisecond)
@@ -35,7 +35,7 @@ func TestFlushIsTriedAgainUntilDelivered(t *testing.T) {
 			}
 			return nil
 		}, func(time.Time) { delivered.Add(1) }, always)
-		defer f.close()
+		defer f.close(t.Context())
 		f.flush()
 		time.Sleep(10 * time.Second)
 		if exports.Load() != 3 || delivered.Load() != 1 {
@@ -50,7 +50,7 @@ func TestFlushOfNothingPendingIsTriedOnce(t *testing.T) {
 		var exports atomic.Int32
 		f := newFlusher(flushGap, func(context.Context) error { exports.Add(1); return errors.New("refused") },
 			func(time.Time) { t.Error("told as delivered") }, func() bool { return false })
-		defer f.close()
+		defer f.close(t.Context())
 		f.flush()
 		time.Sleep(10 * time.Second)
 		if exports.Load() != 1 {
@@ -72,7 +72,7 @@ func TestFlushBacksOff(t *testing.T) {
 			}
 			return errors.New("refused")
 		}, func(time.Time) {}, always)
-		defer f.close()
+		defer f.close(t.Context())
 		f.flush()
 		time.Sleep(10 * time.Minute) // at 0, 2, 6, 14, 30, and then every 30 s
 		if got := exports.Load(); got < 20 || got > 25 {
@@ -91,7 +91,8 @@ func TestFlushBacksOff(t *testing.T) {
 	})
 }
 
-// An endpoint that is dead holds up neither the caller nor the end.
+// An endpoint that is dead holds up the caller not at all, and the end as long as it is
+// given.
 func TestFlushDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlusher(flushGap, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, func(time.Time) {}, always)
@@ -99,9 +100,36 @@ func TestFlushDoesNotBlock(t *testing.T) {
 		f.flush()
 		f.flush()
 		synctest.Wait()
-		f.close()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %s, want no time", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		f.close(ctx)
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("the end took %s, want the 3 s that it was given", took)
+		}
+	})
+}
+
+// The end waits for an export that is under way: the spans of one that is cancelled are
+// lost.
+func TestEndWaitsForAnExport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var exported atomic.Bool
+		f := newFlusher(flushGap, func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+				exported.Store(true)
+			}
+			return ctx.Err()
+		}, func(time.Time) {}, always)
+		f.flush()
+		synctest.Wait()
+		f.close(t.Context())
+		if !exported.Load() {
+			t.Error("the export was cancelled")
 		}
 	})
 }

@@ -69,7 +69,7 @@ func TestNoLayerMetrics(t *testing.T) {
 // thrown away.
 func TestPulledAgain(t *testing.T) {
 	r := newRecorded(t)
-	r.flusher.close() // nothing is delivered
+	r.flusher.close(t.Context()) // nothing is delivered
 	p := running("a", 700)
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{ended("a", pull.Failure, 700)}})
@@ -90,7 +90,7 @@ func TestPulledAgain(t *testing.T) {
 // What a pull that has ended leaves for the last sample.
 func TestLastSampleIsTrue(t *testing.T) {
 	r := newRecorded(t)
-	r.flusher.close() // nothing is delivered
+	r.flusher.close(t.Context()) // nothing is delivered
 	p := running("a", 250)
 	p.Rate, p.Idle, p.Remaining, p.Stalled = 50, time.Minute, time.Second, true
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
@@ -112,7 +112,7 @@ func TestLastSampleIsTrue(t *testing.T) {
 // the pull ended says nothing of it, and neither does one that failed.
 func TestLastSampleWaitsForItsExport(t *testing.T) {
 	r := newRecorded(t)
-	r.flusher.close() // nothing is delivered
+	r.flusher.close(t.Context()) // nothing is delivered
 	end := func() {
 		r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{ended("a", pull.Failure, 300)}})
 	}
@@ -146,7 +146,7 @@ func TestLastSampleWaitsForItsExport(t *testing.T) {
 func TestLastSampleWaitsForAScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecorded(t)
-		defer r.Close()
+		defer r.Close(t.Context())
 		r.sdk.Scraped = true
 		r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{ended("a", pull.Failure, 300)}})
 		time.Sleep(holdScraped - time.Second)

@@ -38,7 +38,7 @@ func newRecorded(t *testing.T) *recorded {
 	if r.Reporter, err = NewReporter(sdk, Identity{Version: "1.2.3", Node: Node{Name: "n1", Kubernetes: true}}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.Close)
+	t.Cleanup(func() { r.Close(context.Background()) })
 	return r
 }
 

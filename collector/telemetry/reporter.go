@@ -80,10 +80,11 @@ func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 	return r, nil
 }
 
-// Close stops exports of the reporter's own accord. The one that is left, when
-// the SDK is shut down, is the last of all live series.
-func (r *Reporter) Close() {
-	r.flusher.close()
+// Close stops exports of the reporter's own accord, and waits for one that is under
+// way until ctx is done. The one that is left, when the SDK is shut down, is the last
+// of all live series.
+func (r *Reporter) Close(ctx context.Context) {
+	r.flusher.close(ctx)
 	if r.sdk.Closer != nil {
 		r.sdk.Closer.CloseAll()
 	}

@@ -121,7 +121,7 @@ func (p *pulltrace) stop() error {
 	defer cancel()
 	var errs []error
 	for i, sdk := range p.sdks {
-		p.reporters[i].Close()
+		p.reporters[i].Close(ctx)
 		errs = append(errs, sdk.Shutdown(ctx))
 	}
 	return errors.Join(append(errs, p.source.Close())...)
