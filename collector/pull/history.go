@@ -51,6 +51,7 @@ type blob struct {
 	shown     time.Time // when the commit was over, where it took long or an event told
 	stored    bool      // a reading told that it is committed, not an event alone
 	shared    bool      // taken over from another namespace
+	discarded bool      // thrown away before it was seen: committed is when it was unpacked
 }
 
 // chain is what is known of one layer's snapshot.
@@ -204,8 +205,11 @@ func (b *blob) done() time.Time {
 	return later(b.committed, b.shown)
 }
 
-// doneUnseen tells that done is as of the last reading without the blob.
-func (b *blob) doneUnseen() bool { return !b.shown.IsZero() && b.shown.Equal(b.lacked) }
+// doneUnseen tells that done is as of the last reading without the blob, or of when
+// it was unpacked.
+func (b *blob) doneUnseen() bool {
+	return b.discarded || (!b.shown.IsZero() && b.shown.Equal(b.lacked))
+}
 
 // cached tells whether the blob was there before the pull, if only in another
 // namespace.

@@ -57,6 +57,27 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	return e, true
 }
 
+// takeDiscarded takes the layers that a good pull has unpacked, and whose blobs were
+// gone before anybody saw them, for fetched by it. containerd may throw a blob away as
+// soon as it is unpacked (discard_unpacked_layers), and up to 2.0 tells of no commit.
+func (t *Tracker) takeDiscarded(h *history) {
+	if h.manifest == nil {
+		return
+	}
+	for i, d := range h.manifest.Layers {
+		b := h.blobs[d.Digest]
+		_, c := h.chainOf(i)
+		if c == nil || !c.ours || !b.committed.IsZero() {
+			continue
+		}
+		key := claimKey{h.id.Namespace, d.Digest, false}
+		if b.ours || t.claims[key] == (claim{}) {
+			b.ours, b.discarded, b.committed = true, true, c.committed
+			t.claims[key] = claim{h.id, c.committed}
+		}
+	}
+}
+
 // lostBytes tells whether an ingest of a pull that failed had been collected as
 // garbage before it was seen for the last time, or was never seen.
 func (h *history) lostBytes() bool {

@@ -151,6 +151,9 @@ func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
 
 // finish tells a pull for the last time and lets go of it.
 func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob]time.Time) Pull {
+	if end.outcome == Success {
+		t.takeDiscarded(h)
+	}
 	p := t.view(h, end.at, starts)
 	p.Queued = h.queued(starts, end.at)
 	p.close(end)

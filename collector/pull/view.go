@@ -13,6 +13,9 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	if h.stepped || h.late {
 		p.Estimated = addEstimate(p.Estimated, PullStart)
 	}
+	if h.late { // what its lease held is not known
+		p.Estimated = addEstimate(p.Estimated, DownloadBytes)
+	}
 	p.Resolved = h.resolved(&p)
 	if h.manifest != nil {
 		p.TotalKnown = true
