@@ -62,7 +62,7 @@ const (
 	PullQueueTimeKey = attribute.Key("pulltrace.pull.time.queue")
 	// PullResolveTimeKey is how long resolving took, in seconds.
 	PullResolveTimeKey = attribute.Key("pulltrace.pull.time.resolve")
-	// PullDownloadTimeKey is how long at least one blob was downloading, in seconds.
+	// PullDownloadTimeKey is how long at least one layer was downloading, in seconds.
 	PullDownloadTimeKey = attribute.Key("pulltrace.pull.time.download")
 	// PullUnpackTimeKey is how long at least one layer was unpacking, in seconds.
 	PullUnpackTimeKey = attribute.Key("pulltrace.pull.time.unpack")

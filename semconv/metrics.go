@@ -45,7 +45,7 @@ var (
 	PullDuration         = histogram("pulltrace.pull.duration", "s", "Duration of ended pulls.", DurationBounds)
 	PullQueueDuration    = histogram("pulltrace.pull.queue.duration", "s", "Time that ended pulls waited for download slots.", DurationBounds)
 	PullResolveDuration  = histogram("pulltrace.pull.resolve.duration", "s", "Time that ended pulls took to resolve the name of the image.", DurationBounds)
-	PullDownloadDuration = histogram("pulltrace.pull.download.duration", "s", "Time during which ended pulls were downloading at least one blob.", DurationBounds)
+	PullDownloadDuration = histogram("pulltrace.pull.download.duration", "s", "Time during which ended pulls were downloading at least one layer.", DurationBounds)
 	PullUnpackDuration   = histogram("pulltrace.pull.unpack.duration", "s", "Time during which ended pulls were unpacking at least one layer.", DurationBounds)
 	PullDownloaded       = histogram("pulltrace.pull.downloaded", "By", "Bytes of config and layers that ended pulls fetched over the network.", SizeBounds)
 	PullRate             = histogram("pulltrace.pull.rate", "By/s", "Bytes downloaded by time spent downloading, of ended pulls that downloaded anything.", RateBounds)
