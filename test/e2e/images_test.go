@@ -202,7 +202,8 @@ func TestAllPlatforms(t *testing.T) {
 	n := newNode(t)
 	img := n.pushAs("platforms:1", n.layers(2<<20, 30_000), registry.Foreign(n.layers(30_000, 1<<20, 20_000)), registry.Attested())
 	n.registry.SetRate(3_000_000)
-	process := n.watch()
+	// Up to 2.0 no event tells that it has begun, and what its lease held must be seen.
+	process := n.watch("--idle-interval=500ms")
 	pull := n.ctrCall(img, "images", "pull", "--plain-http", "--all-platforms", img.Ref())
 	span := n.onlySpan(img, process)
 

@@ -29,7 +29,7 @@ func TestStalledForMoreThanAMinute(t *testing.T) {
 
 func (n *node) stallAndGoOn(threshold, still time.Duration, flags ...string) {
 	n.Helper()
-	img := n.push("stalls:1", 6<<20)
+	img := n.push("stalls:1", 12<<20) // the rest takes some polls
 	n.registry.SetRate(3_000_000)
 	n.registry.SetFaults(img.Layers[0].Digest, registry.StallAt(3<<20))
 	process := n.watch(flags...)

@@ -14,6 +14,7 @@ import (
 func TestTwoPullsOfWhichOneRecordIsStored(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
+	n.since("2.0", "plain HTTP in its transfer service")
 	n.proxy.Cut(subscribe)
 	n.registry.SetRate(3_000_000)
 	img := n.push("one-record:1", 4<<20, 2<<20)
