@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,7 +12,9 @@ import (
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,12 +33,11 @@ func TestLeasesThatAreNoPulls(t *testing.T) {
 	n.pull(img)
 	n.waitSpans(img, 1)
 
-	archive := filepath.Join(t.TempDir(), "base.tar")
-	n.ctr("k8s.io", "images", "export", archive, img.Ref())
+	saved := n.export(img)
 	for _, namespace := range []string{"k8s.io", "default"} { // there already, and new
-		n.ctr(namespace, "images", "import", "--snapshotter", n.daemon.Snapshotter, archive)
+		n.ctr(namespace, "images", "import", "--snapshotter", n.daemon.Snapshotter, saved)
 	}
-	n.ctr("moby", "images", "import", "--local", "--snapshotter", n.daemon.Snapshotter, archive)
+	n.ctr("moby", "images", "import", "--local", "--snapshotter", n.daemon.Snapshotter, saved)
 	n.ctr("k8s.io", "content", "fetch-blob", "--plain-http", img.Name(), img.Layers[0].Digest.String())
 	n.ctr("k8s.io", "content", "fetch-object", "--plain-http", img.Ref())
 	n.ctr("k8s.io", "images", "tag", img.Ref(), img.Name()+":2")
@@ -54,6 +56,23 @@ func TestLeasesThatAreNoPulls(t *testing.T) {
 			t.Fatalf("told as a pull: %s", p.Attributes)
 		}
 	}
+}
+
+// export saves an image to a file. ctr would by the transfer service, whose stream may
+// be cut short.
+func (n *node) export(img *registry.Image) (path string) {
+	n.Helper()
+	f, err := os.Create(filepath.Join(n.TempDir(), "image.tar"))
+	if err != nil {
+		n.Fatal(err)
+	}
+	defer f.Close()
+	c := n.client("k8s.io")
+	err = c.Export(n.Context(), f, archive.WithImage(c.ImageService(), img.Ref()), archive.WithPlatform(platforms.Default()))
+	if err != nil {
+		n.Fatalf("exporting %s: %v", img.Ref(), err)
+	}
+	return f.Name()
 }
 
 // sandboxLease holds an image in a lease that does not expire, as a running sandbox
