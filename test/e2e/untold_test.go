@@ -17,7 +17,7 @@ import (
 func TestPullWhoseConfigIsRefused(t *testing.T) {
 	onEachVersion(t, func(n *node) {
 		img := n.push("refused:1", 1<<20)
-		n.registry.SetFaults(img.Config.Digest, registry.Status(http.StatusNotFound))
+		n.registry.SetFaults(img.Config.Digest, registry.Status(http.StatusNotFound), registry.Delay(100*time.Millisecond)) // as over a network
 		process := n.watch("--idle-interval=10s")
 		failed := n.cri.Pull(n.Context(), img.Ref())
 		if failed.Err == nil {
