@@ -8,7 +8,7 @@ import (
 // In seconds.
 const (
 	// clock is how far a time that is told of a pull may be from another clock's.
-	clock = 0.1
+	clock = 0.2
 	// opening and writing are how long containerd may take, when the registry is done, to
 	// open an ingest and to commit one on a busy disk.
 	opening, writing = 2, 0.5
