@@ -237,7 +237,7 @@ func (k *look) blob(l *lease, d digest.Digest) (pull.Blob, error) {
 		l.shared[d] = false
 		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
 		if was, open := k.before[d]; open && was.StartedAt.Equal(st.StartedAt) {
-			b.Ingest.Before = was.Offset
+			b.Ingest.Seen, b.Ingest.Before = true, was.Offset
 		}
 		return b, nil
 	}

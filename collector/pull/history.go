@@ -162,7 +162,7 @@ func (b *blob) learn(r Blob, created time.Time) {
 		// An ingest that is older than the pull is of an earlier one, or was
 		// left by it and is resumed: what it had is not fetched again.
 		b.base = r.Ingest.Offset
-		if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Before > 0 {
+		if b.guessed = r.Ingest.Updated.After(created); b.guessed && r.Ingest.Seen {
 			b.base = min(r.Ingest.Before, b.base)
 		}
 	}

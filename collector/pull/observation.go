@@ -69,7 +69,8 @@ type Ingest struct {
 	Offset  int64     // By written; for containerd in steps of 1 MiB
 	Started time.Time // opened; survives a resume
 	Updated time.Time // last write
-	Before  int64     // By written when it was last seen before the pull; 0 if it was not
+	Seen    bool      // at the observation before
+	Before  int64     // By written then
 }
 
 // Snapshot is a committed snapshot.

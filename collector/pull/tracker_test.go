@@ -260,19 +260,30 @@ func TestResume(t *testing.T) {
 // A pull that had written to the ingest it resumes before it was seen: what was
 // there is what was seen before, and the bytes are told as estimated.
 func TestResumeSeenLate(t *testing.T) {
-	s := newScene(3)
-	b := s.lease("b", "app", 10, 1)
-	b.open(0, 2, 800, 10.5)
-	d := b.Manifest.Layers[0].Digest
-	b.Blobs[d].Ingest.Before = 600
-	s.poll(10.6)
-	b.committed(0, 11, true)
-	p := s.poll(11.1).Active[0]
-	if p.Downloaded != 410 || p.Cached != 600 {
-		t.Errorf("downloaded %d, cached %d; want 410, 600", p.Downloaded, p.Cached)
-	}
-	if want := []Estimate{DownloadBytes, DownloadStart}; !slices.Equal(p.Layers[0].Estimated, want) {
-		t.Errorf("estimated %v, want %v", p.Layers[0].Estimated, want)
+	for name, test := range map[string]struct {
+		seen                       bool
+		before, downloaded, cached int64
+	}{
+		"with bytes":          {true, 600, 410, 600},
+		"with none":           {true, 0, 1010, 0},
+		"not before the pull": {false, 0, 210, 800},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			b := s.lease("b", "app", 10, 1)
+			b.open(0, 2, 800, 10.5)
+			ingest := b.Blobs[b.Manifest.Layers[0].Digest].Ingest
+			ingest.Seen, ingest.Before = test.seen, test.before
+			s.poll(10.6)
+			b.committed(0, 11, true)
+			p := s.poll(11.1).Active[0]
+			if p.Downloaded != test.downloaded || p.Cached != test.cached {
+				t.Errorf("downloaded %d, cached %d; want %d, %d", p.Downloaded, p.Cached, test.downloaded, test.cached)
+			}
+			if want := []Estimate{DownloadBytes, DownloadStart}; !slices.Equal(p.Layers[0].Estimated, want) {
+				t.Errorf("estimated %v, want %v", p.Layers[0].Estimated, want)
+			}
+		})
 	}
 }
 

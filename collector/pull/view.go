@@ -143,7 +143,7 @@ func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 		// resumed before it was seen.
 		l.Estimated = addEstimate(l.Estimated, DownloadBytes)
 	}
-	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0) {
+	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0 || b.guessed) {
 		l.Estimated = addEstimate(l.Estimated, DownloadStart)
 	}
 	if b.doneUnseen() {
