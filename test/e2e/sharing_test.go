@@ -200,7 +200,8 @@ func (n *node) checkTookOver(img *registry.Image, pull cri.Pull) {
 
 // checkResumed is checkSuccess for a pull that went on with what an earlier one left.
 // What that one wrote as it gave up, a step of containerd's for each layer at most,
-// may be told as fetched by this one, which then says that it is estimated.
+// may be told as fetched by the wrong one of the two. The layer then says that its bytes
+// are estimated.
 func (n *node) checkResumed(span otlp.Span, img *registry.Image, pull cri.Pull, served int64) {
 	n.Helper()
 	n.record(span, pull, served)
@@ -211,7 +212,7 @@ func (n *node) checkResumed(span otlp.Span, img *registry.Image, pull cri.Pull, 
 			estimated++
 		}
 	}
-	if off := told - served; off < 0 || off > estimated<<20 {
+	if off := max(told-served, served-told); off > estimated<<20 {
 		n.Errorf("the pull of %s fetched %d bytes, the registry served %d; %d layers are estimated", img.Ref(), told, served, estimated)
 	}
 	n.checkTold("k8s.io", span, img, pull, told)

@@ -43,7 +43,7 @@ func TestPullWhoseConfigIsRefused(t *testing.T) {
 			if estimated, _ := span.Attributes["pulltrace.estimated"].([]any); !slices.Contains(estimated, any("pull.end")) {
 				n.Errorf("the refused pull has %v estimated, want its end", estimated)
 			}
-			if off := span.End.Sub(failed.End); off < -clockLimit || off > time.Second {
+			if off := span.End.Sub(failed.End); off < -clockLimit || off > time.Second+clockLimit {
 				n.Errorf("the refused pull is told to end %s after the call, want a poll's interval at most", off)
 			}
 			n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
