@@ -62,7 +62,9 @@ func (k *look) unseenLease(r record, known []*lease) (*lease, error) {
 	switch {
 	case err != nil && broken(err):
 		return nil, fmt.Errorf("asking for blob %s: %w", r.root, err)
-	case err != nil, !fromRegistry(info.Labels):
+	case err != nil:
+		return nil, nil //nolint:nilerr // the blob is gone again
+	case !fromRegistry(info.Labels):
 		return nil, nil
 	}
 	// A root that was there has been visited since, see [look.visited].

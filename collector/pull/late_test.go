@@ -1,6 +1,9 @@
 package pull
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // A pull that failed before it fetched a layer, and was seen to be gone only when
 // its retry had fetched it, has not fetched it.
@@ -38,12 +41,12 @@ func TestFailedPullIsNeverComplete(t *testing.T) {
 	s := newScene(0)
 	a, b := s.lease("a", "app", 0, 1), s.lease("b", "app", 0.2, 1)
 	a.open(0, 0.1, 300, 1)
-	b.watch(0, 0.1, 300, 1)
+	b.watch(0.1, 300, 1)
 	s.poll(1)
 	a.committed(0, 1.8, true)
 	b.committed(0, 1.8, false)
 	b.Gone = true
-	list := append(s.poll(2).Active, s.poll(2.5).Ended...)
+	list := slices.Concat(s.poll(2).Active, s.poll(2.5).Ended)
 	for _, p := range list {
 		if ratio, _ := p.Progress(); p.ID.Lease == "b" && ratio >= 1 {
 			t.Errorf("the pull that was given up is told with progress %g, outcome %q", ratio, p.Outcome)

@@ -66,10 +66,10 @@ func (a *actor) open(i int, started float64, offset int64, updated float64) {
 	a.Blobs[a.Manifest.Layers[i].Digest] = Blob{Held: true, Ingest: &Ingest{Offset: offset, Started: at(started), Updated: at(updated)}}
 }
 
-// watch is an ingest of a layer that another lease lists.
-func (a *actor) watch(i int, started float64, offset int64, updated float64) {
-	a.open(i, started, offset, updated)
-	d := a.Manifest.Layers[i].Digest
+// watch is an ingest of the first layer that another lease lists.
+func (a *actor) watch(started float64, offset int64, updated float64) {
+	a.open(0, started, offset, updated)
+	d := a.Manifest.Layers[0].Digest
 	b := a.Blobs[d]
 	b.Held = false
 	a.Blobs[d] = b

@@ -9,7 +9,7 @@ func TestTakeover(t *testing.T) {
 	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
 	d := layerDigest("base", 0)
 	a.open(0, 0.1, 500, 0.9)
-	b.watch(0, 0.1, 500, 0.9)
+	b.watch(0.1, 500, 0.9)
 	s.poll(1)
 
 	s.event(SnapshotRemoved, 1.5, chainID("base", 0))
@@ -58,7 +58,7 @@ func testTakeoverBetweenPolls(t *testing.T, opened float64) {
 	s := newScene(3)
 	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
 	a.open(0, opened, 600, 0.9)
-	b.watch(0, opened, 600, 0.9)
+	b.watch(opened, 600, 0.9)
 	s.poll(1)
 	a.Gone = true
 	s.poll(1.1)

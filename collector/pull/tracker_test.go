@@ -198,7 +198,7 @@ func TestSharedLayer(t *testing.T) {
 	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
 	b.Blobs = maps.Clone(a.Blobs) // the config was there when b began
 	a.open(0, 0.3, 500, 0.9)
-	b.watch(0, 0.3, 500, 0.9)
+	b.watch(0.3, 500, 0.9)
 	u := s.poll(1)
 	if u.Active[0].Downloaded != 510 || u.Active[1].Downloaded != 0 {
 		t.Errorf("downloaded %d and %d, want 510 and 0", u.Active[0].Downloaded, u.Active[1].Downloaded)

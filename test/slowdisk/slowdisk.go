@@ -35,13 +35,14 @@ func Mount(t testing.TB, dir string) *Disk {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d := &Disk{}
-	root := &fs.LoopbackRoot{Path: below}
-	root.NewNode = func(root *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, disk: d}
+	loopback, err := fs.NewLoopbackRoot(below)
+	if err != nil {
+		t.Fatal(err)
 	}
-	root.RootNode = root.NewNode(root, nil, "", nil)
-	server, err := fs.Mount(dir, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true}})
+	d := &Disk{}
+	root := &node{loopback.(*fs.LoopbackNode), d}
+	root.RootData.RootNode = root
+	server, err := fs.Mount(dir, root, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true}})
 	if err != nil {
 		t.Fatalf("mounting a slow disk: %v", err)
 	}
@@ -59,11 +60,19 @@ func (d *Disk) Slow(by time.Duration) { d.delay.Store(int64(by)) }
 
 // node is a file or folder on the disk.
 type node struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	disk *Disk
 }
 
-var _ fs.NodeFsyncer = (*node)(nil)
+var (
+	_ fs.NodeWrapChilder = (*node)(nil)
+	_ fs.NodeFsyncer     = (*node)(nil)
+)
+
+// WrapChild puts what is in a folder on the disk, too.
+func (n *node) WrapChild(_ context.Context, child fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{child.(*fs.LoopbackNode), n.disk}
+}
 
 // Fsync waits and then syncs the file below.
 func (n *node) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall.Errno {
