@@ -23,7 +23,7 @@ func TestPullWhoseConfigIsRefused(t *testing.T) {
 		if failed.Err == nil {
 			n.Fatal("the pull without a config went well")
 		}
-		time.Sleep(time.Second) // for what would be told of it
+		time.Sleep(2500 * time.Millisecond) // for what would be told of it; a kubelet waits 10 s
 		n.registry.SetFaults(img.Config.Digest)
 		pull := n.pull(img)
 
