@@ -67,7 +67,7 @@ func TestDemo(t *testing.T) {
 				"5.0 MiB in", "10.0 MiB cached", // shop/api
 				"failed after", "MiB wasted", // edge/router
 				"Traces: one for each of the 6 pulls", "hub.example/ml/model:7b  success  trace ",
-				semconv.PullDuration.Name, "6 pulls, mean ",
+				semconv.PullDuration.Name, "6 times, mean ",
 			} {
 				if !strings.Contains(string(out), want) {
 					t.Errorf("does not say %q", want)

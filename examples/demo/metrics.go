@@ -71,7 +71,7 @@ func extent(points []otlp.Point) string {
 		for _, p := range series(points) {
 			count, sum = count+p.Count, sum+p.Sum
 		}
-		return fmt.Sprintf("%d pulls, mean %s", count, quantity(sum/float64(count), unit))
+		return fmt.Sprintf("%d times, mean %s", count, quantity(sum/float64(count), unit))
 	default:
 		byValue := func(a, b otlp.Point) int { return cmp.Compare(a.Value, b.Value) }
 		least, most := slices.MinFunc(points, byValue).Value, slices.MaxFunc(points, byValue).Value

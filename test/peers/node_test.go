@@ -140,7 +140,7 @@ func (n *node) push(name string, shared []*registry.Layer, sizes ...int64) *regi
 // waitReady waits until each Pulltrace has said by its way that containerd answers.
 func (n *node) waitReady() {
 	n.Helper()
-	deadline := time.Now().Add(3 * interval)
+	deadline := time.Now().Add(6 * interval)
 	for _, w := range append(ways, byDefaultExporter) {
 		query := "pulltrace_source_up{" + w.selector() + "} == 1"
 		for len(n.prometheus.Query(query, time.Now())) == 0 {
