@@ -7,9 +7,6 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// ErrOther is the error type of a failure whose reason is not known.
-const ErrOther = "_OTHER"
-
 // ending is how and when a pull ended.
 type ending struct {
 	at        time.Time

@@ -81,9 +81,9 @@ type Pull struct {
 	Resolved time.Time // the root descriptor was known; zero while resolving
 	End      time.Time // last sign of the pull in the runtime; zero while it runs
 
-	Phase   Phase   // of a running pull
-	Outcome Outcome // of an ended pull, else empty
-	Err     string  // error type of a failed pull
+	Phase   Phase     // of a running pull
+	Outcome Outcome   // of an ended pull, else empty
+	Err     ErrorType // of a failed pull
 
 	ConfigDigest digest.Digest // the image ID; empty until the manifest was read
 	Layers       []Layer       // in manifest order; nil until the manifest was read

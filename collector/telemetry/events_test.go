@@ -60,7 +60,7 @@ func TestLifecycleEvents(t *testing.T) {
 		if outcome := attrs[semconv.OutcomeKey].AsString(); outcome != string(w.pull.Outcome) {
 			t.Errorf("%s has outcome %q, want %q", w.name, outcome, w.pull.Outcome)
 		}
-		if why := attrs[standard.ErrorTypeKey].AsString(); why != w.pull.Err {
+		if why := attrs[standard.ErrorTypeKey].AsString(); why != string(w.pull.Err) {
 			t.Errorf("%s has error.type %q, want %q", w.name, why, w.pull.Err)
 		}
 	}

@@ -28,7 +28,7 @@ type registry struct {
 // ending is what histograms tell of how a pull ended.
 type ending struct {
 	outcome pull.Outcome
-	err     string
+	err     pull.ErrorType
 }
 
 // maxRegistries bounds the number of registries that are told apart.
@@ -71,13 +71,13 @@ func newRegistry(node attribute.KeyValue, name string) *registry {
 }
 
 // ending returns the attributes of what histograms tell of an ended pull.
-func (g *registry) ending(outcome pull.Outcome, err string) labels {
+func (g *registry) ending(outcome pull.Outcome, err pull.ErrorType) labels {
 	e := ending{outcome, err}
 	l, found := g.endings[e]
 	if !found {
 		more := []attribute.KeyValue{semconv.OutcomeKey.String(string(outcome))}
 		if err != "" {
-			more = append(more, standard.ErrorTypeKey.String(err))
+			more = append(more, standard.ErrorTypeKey.String(string(err)))
 		}
 		l = newLabels(g.attrs, more...)
 		g.endings[e] = l

@@ -59,7 +59,7 @@ func (s pullSpans) span(ctx context.Context, name string, start, end time.Time, 
 	ctx = withIDs(ctx, TraceID(s.pull.ID), spanID(s.pull.ID, path...))
 	ctx, span := s.tracer.Start(ctx, name, trace.WithTimestamp(start), trace.WithAttributes(attrs...))
 	if failed {
-		span.SetAttributes(standard.ErrorTypeKey.String(s.pull.Err))
+		span.SetAttributes(standard.ErrorTypeKey.String(string(s.pull.Err)))
 		span.SetStatus(codes.Error, "")
 	}
 	if end.Before(start) {
@@ -112,7 +112,7 @@ func endAttributes(p *pull.Pull) []attribute.KeyValue {
 		attrs = append(attrs, semconv.PullQueueTimeKey.Float64(p.Queued.Seconds()))
 	}
 	if p.Outcome == pull.Failure {
-		attrs = append(attrs, standard.ErrorTypeKey.String(p.Err))
+		attrs = append(attrs, standard.ErrorTypeKey.String(string(p.Err)))
 	}
 	return attrs
 }
