@@ -41,6 +41,9 @@ func (t *Tracker) attribute(now time.Time) {
 			t.claimChain(h, claimKey{h.id.Namespace, id, true}, c, h.blobs[d.Digest])
 		}
 	}
+	for _, h := range t.pulls {
+		h.waits = t.contested(h)
+	}
 }
 
 // handOver notes what a pull that is gone left in its ingests: one that goes on
@@ -133,9 +136,13 @@ func (t *Tracker) lazy(h *history, key claimKey, c *chain, b *blob) bool {
 // at most.
 const sameCommit = 5 * time.Millisecond
 
-// claimed tells whether another pull made this very commit.
+// claimed tells whether another pull made this very commit. One that is gone makes
+// none.
 func (t *Tracker) claimed(key claimKey, committed time.Time) bool {
 	c, found := t.claims[key]
+	if by := t.pulls[c.by]; found && c.committed.IsZero() && by != nil && !by.gone.IsZero() {
+		return !committed.After(by.gone)
+	}
 	return found && (c.committed.IsZero() || committed.Before(c.committed.Add(sameCommit)))
 }
 

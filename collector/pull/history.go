@@ -24,10 +24,12 @@ type history struct {
 	samples []sample  // bytes over the last seconds
 	stalled bool      // as told before
 	reached float64   // highest progress
+	listed  time.Time // when it was last asked for and there
 	gone    time.Time // when the runtime was first seen without it
 	lost    bool      // the runtime itself ended then
 	stepped bool      // the wall clock was set meanwhile
 	late    bool      // it began before created
+	waits   bool      // for an earlier pull to be settled, which may have brought what it holds
 }
 
 // blob is what is known of one blob of a pull.
@@ -77,6 +79,9 @@ func newHistory(r Reading) *history {
 
 // learn merges one reading of an observation.
 func (h *history) learn(r Reading, o Observation) {
+	if !r.Gone {
+		h.listed = o.Asked
+	}
 	h.image.learn(r.Image)
 	h.learnManifest(r.Manifest)
 	if h.rootSeen.IsZero() && h.image.Root != "" {

@@ -22,6 +22,7 @@ func TestRetryBeforeTheFailureIsSeen(t *testing.T) {
 	retry.Gone = true
 	s.poll(1.3)
 	s.poll(2)
+	s.poll(2.1) // the first one is settled
 
 	for i, want := range []int64{0, layerSize} {
 		var got int64

@@ -34,7 +34,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	}
 	if h.record != nil {
 		last := lastRecord(records, *h.record)
-		if last.Equal(h.record.Time) && !waited {
+		if h.waits || (last.Equal(h.record.Time) && !waited) {
 			return ending{}, false
 		}
 		h.image.complete(h.record.Image)
@@ -76,10 +76,19 @@ func (t *Tracker) takeDiscarded(h *history) {
 }
 
 // lostBytes tells whether an ingest of a pull that failed had been collected as
-// garbage before it was seen for the last time, or was never seen.
+// garbage before it was seen for the last time, or was never seen. A layer whose
+// snapshot was there has none.
 func (h *history) lostBytes() bool {
-	for _, b := range h.blobs {
-		if b.committed.IsZero() && !b.open {
+	if h.manifest == nil {
+		return false
+	}
+	unpacked := make(map[digest.Digest]bool)
+	for i, d := range h.manifest.Layers {
+		_, c := h.chainOf(i)
+		unpacked[d.Digest] = c != nil && !c.committed.IsZero() && !c.ours
+	}
+	for d, b := range h.blobs {
+		if b.committed.IsZero() && !b.open && !unpacked[d] {
 			return true
 		}
 	}
@@ -87,10 +96,10 @@ func (h *history) lostBytes() bool {
 }
 
 // takeBack takes from a pull that failed what came after its end: another pull
-// went on with its layers.
+// went on with its layers, or began anew.
 func (t *Tracker) takeBack(h *history, end time.Time) {
 	for d, b := range h.blobs {
-		if b.committed.After(end) {
+		if b.committed.After(end) || t.anew(h, d, b.committed) {
 			b.committed, b.shown = time.Time{}, time.Time{}
 			t.release(h, claimKey{h.id.Namespace, d, false})
 		}
@@ -99,7 +108,7 @@ func (t *Tracker) takeBack(h *history, end time.Time) {
 		}
 	}
 	for id, c := range h.chains {
-		if c.committed.After(end) {
+		if c.committed.After(end) || t.anew(h, id, c.committed) {
 			*c = chain{held: c.held}
 			t.release(h, claimKey{h.id.Namespace, id, true})
 		}
