@@ -90,10 +90,17 @@ func (n *node) checkTold(namespace string, span otlp.Span, img *registry.Image, 
 	}
 }
 
-// checkTree checks the spans below that of a pull which fetched these layers:
-// one resolve, and for each layer its download and unpack, inside the pull's
-// time and in their order.
+// checkTree checks the spans below that of a pull which fetched these layers, and
+// their ends against containerd's records.
 func (n *node) checkTree(span otlp.Span, layers []*registry.Layer, img *registry.Image) {
+	n.Helper()
+	n.checkSpans(span, layers, img)
+	n.checkRecords(span, img)
+}
+
+// checkSpans checks that there is one resolve, and for each layer its download and
+// unpack, inside the pull's time and in their order.
+func (n *node) checkSpans(span otlp.Span, layers []*registry.Layer, img *registry.Image) {
 	n.Helper()
 	names := map[string]int{}
 	told := map[any]otlp.Span{}

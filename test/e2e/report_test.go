@@ -25,8 +25,9 @@ type row struct {
 var report struct {
 	sync.Mutex
 	rows      []row
-	downloads []time.Duration // start of a download span minus the registry's GET
-	calls     map[string]int  // by method
+	downloads []time.Duration            // start of a download span minus the registry's GET
+	records   map[string][]time.Duration // end of a step minus containerd's record of it, by its name
+	calls     map[string]int             // by method
 }
 
 // What spans may be off, over all pulls. A single one may be late because the
@@ -47,7 +48,10 @@ func TestMain(m *testing.M) {
 	for _, r := range report.rows {
 		starts, ends = append(starts, r.start), append(ends, r.end)
 	}
-	for what, off := range map[string][]time.Duration{"pulls start": starts, "pulls end": ends, "downloads start": report.downloads} {
+	for what, off := range map[string][]time.Duration{
+		"pulls start": starts, "pulls end": ends, "downloads start": report.downloads,
+		"downloads end": report.records["download"], "unpacks end": report.records["unpack"],
+	} {
 		if !withinBounds(what, off) {
 			code = max(code, 1)
 		}
@@ -85,6 +89,16 @@ func recordDownload(off time.Duration) {
 	report.Lock()
 	defer report.Unlock()
 	report.downloads = append(report.downloads, off)
+}
+
+// recordEnd adds how far the end of a step is off containerd's record of it.
+func recordEnd(step string, off time.Duration) {
+	report.Lock()
+	defer report.Unlock()
+	if report.records == nil {
+		report.records = map[string][]time.Duration{}
+	}
+	report.records[step] = append(report.records[step], off)
 }
 
 func countCall(method string) {

@@ -23,7 +23,7 @@ func TestPullWhoseConfigIsRefused(t *testing.T) {
 		if failed.Err == nil {
 			n.Fatal("the pull without a config went well")
 		}
-		time.Sleep(2500 * time.Millisecond) // for what would be told of it; a kubelet waits 10 s
+		time.Sleep(time.Second) // less than the poll that sees that it is gone
 		n.registry.SetFaults(img.Config.Digest)
 		pull := n.pull(img)
 
