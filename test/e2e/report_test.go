@@ -42,6 +42,7 @@ const (
 // against the bounds. Of the whole suite it asks that it made pulltrace emit all
 // that is declared.
 func TestMain(m *testing.M) {
+	go watchMachine()
 	code := m.Run()
 	printReport()
 	var starts, ends []time.Duration
