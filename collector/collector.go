@@ -28,11 +28,20 @@ type Reporter interface {
 	Report(pull.Update)
 }
 
+// Pods watches the pods of this node that wait for an image. It only reads.
+type Pods interface {
+	// Watch hands to emit, in order, what the orchestrator shows whenever that
+	// changes, until ctx is done. That the orchestrator does not answer is told, and
+	// ends nothing.
+	Watch(ctx context.Context, emit func(pull.Waiting))
+}
+
 // Config is how to watch.
 type Config struct {
 	PollInterval   time.Duration // while there is a pull
 	IdleInterval   time.Duration // while there is none; an event wakes the poll at once
 	StallThreshold time.Duration // without movement, after which a pull is stalled
+	Pods           Pods          // nil without an orchestrator
 	Logger         *slog.Logger
 }
 
@@ -44,12 +53,16 @@ type Collector struct {
 	tracker   *pull.Tracker
 
 	events chan pull.Event
+	pods   chan pull.Waiting
 	up     bool
 	asked  bool // the source was polled before
 }
 
-// eventBuffer takes what comes while a poll runs.
-const eventBuffer = 1024
+// What comes while a poll runs is taken by these.
+const (
+	eventBuffer = 1024
+	podsBuffer  = 16
+)
 
 // New returns a Collector that is ready to Run.
 func New(config Config, source Source, reporters ...Reporter) *Collector {
@@ -59,6 +72,7 @@ func New(config Config, source Source, reporters ...Reporter) *Collector {
 		reporters: reporters,
 		tracker:   pull.NewTracker(config.StallThreshold),
 		events:    make(chan pull.Event, eventBuffer),
+		pods:      make(chan pull.Waiting, podsBuffer),
 	}
 }
 
@@ -80,6 +94,14 @@ func (c *Collector) Run(ctx context.Context) {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go c.watch(watching)
+	if c.config.Pods != nil {
+		go c.config.Pods.Watch(watching, func(w pull.Waiting) {
+			select {
+			case c.pods <- w:
+			case <-watching.Done():
+			}
+		})
+	}
 	c.loop(ctx)
 
 	last, cancel := context.WithTimeout(watching, lastLook)
@@ -89,7 +111,8 @@ func (c *Collector) Run(ctx context.Context) {
 	}
 }
 
-// loop polls at the intervals, and sooner when an event comes.
+// loop polls at the intervals, and sooner when an event comes or pods wait that did
+// not.
 func (c *Collector) loop(ctx context.Context) {
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -106,6 +129,8 @@ func (c *Collector) loop(ctx context.Context) {
 				next.Reset(wait)
 				continue
 			}
+		case w := <-c.pods:
+			c.tracker.Wait(w)
 		case <-next.C:
 		}
 		wait := c.poll(ctx)
@@ -123,6 +148,8 @@ func (c *Collector) drain() {
 		select {
 		case e := <-c.events:
 			c.tracker.Event(e)
+		case w := <-c.pods:
+			c.tracker.Wait(w)
 		default:
 			return
 		}

@@ -25,6 +25,10 @@ type look struct {
 	held      map[digest.Digest]bool // blobs that some lease lists
 }
 
+// criNamespace is where the CRI pulls images (constants.K8sContainerdNamespace,
+// internal/cri/constants/constants.go:26 @v2.4.2).
+const criNamespace = "k8s.io"
+
 // read makes a reading of a lease, if it is a pull.
 func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
 	if err := k.readRoot(l); err != nil || !l.isPull(k.now) {
@@ -40,6 +44,8 @@ func (k *look) read(l *lease) (r pull.Reading, isPull bool, err error) {
 		Lost:     l.lostAt(),
 		Image:    l.image,
 		Manifest: l.manifest,
+
+		Orchestrated: k.namespace == criNamespace,
 	}
 	if r.Root, err = k.blob(l, l.root); err != nil {
 		return r, false, err

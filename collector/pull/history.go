@@ -20,6 +20,11 @@ type history struct {
 	records  []Event // of the root, as stored
 	record   *Event  // that ended it
 
+	orchestrated bool // it may be the orchestrator's
+	waiters      map[waiterKey]Waiter
+	caller       *waiterKey // of waiters, whose call it is
+	attempt      *Attempt   // that it was, and that failed
+
 	moved   time.Time // last movement, or last time it waited for others that move
 	samples []sample  // bytes over the last seconds
 	stalled bool      // as told before
@@ -72,8 +77,9 @@ type sample struct {
 
 func newHistory(r Reading) *history {
 	return &history{
-		id: r.ID, created: r.Created, late: r.StartUnknown, moved: r.Created,
-		blobs: make(map[digest.Digest]*blob), chains: make(map[digest.Digest]*chain),
+		id: r.ID, created: r.Created, late: r.StartUnknown, moved: r.Created, orchestrated: r.Orchestrated,
+		waiters: make(map[waiterKey]Waiter),
+		blobs:   make(map[digest.Digest]*blob), chains: make(map[digest.Digest]*chain),
 	}
 }
 

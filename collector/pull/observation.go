@@ -37,6 +37,9 @@ type Reading struct {
 	// sign that is left of it.
 	StartUnknown bool
 
+	// Orchestrated tells that it is where the orchestrator's pulls are.
+	Orchestrated bool
+
 	// Gone is set in the last reading of a pull, when the runtime no longer
 	// lists it. The rest then is what it left behind.
 	Gone bool

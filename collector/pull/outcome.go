@@ -12,6 +12,8 @@ type ending struct {
 	at        time.Time
 	outcome   Outcome
 	estimated bool // at is when it was missed, not when it ended
+	err       ErrorType
+	message   string
 }
 
 // settle decides how a pull that the runtime no longer lists has ended. It is
@@ -44,8 +46,17 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		return ending{}, false
 	}
 	e = ending{at: h.gone, outcome: Failure, estimated: true}
-	if t.shared(h) {
+	switch {
+	case h.attempt != nil:
+		e.err, e.message = h.attempt.Err, h.attempt.Message
+	case t.awaitsReason(h, now):
+		return ending{}, false
+	case h.unwanted():
+		e.outcome = Canceled
+	case t.shared(h):
 		e.outcome = Unknown
+	default:
+		e.err = ErrOther
 	}
 	if at := t.lastRemoved(h); !at.IsZero() {
 		e.at, e.estimated = at, false

@@ -48,12 +48,14 @@ var Phases = []Phase{Resolving, Queued, Downloading, Unpacking}
 // Outcome is how a pull ended.
 type Outcome string
 
-// The outcomes. Unknown is said when several pulls of one image ended and the
-// runtime recorded fewer of them than there were.
+// The outcomes. Canceled is a pull that went away after the pods that waited for it.
+// Unknown is said when several pulls of one image ended and the runtime recorded fewer
+// of them than there were.
 const (
-	Success Outcome = "success"
-	Failure Outcome = "failure"
-	Unknown Outcome = "unknown"
+	Success  Outcome = "success"
+	Failure  Outcome = "failure"
+	Canceled Outcome = "canceled"
+	Unknown  Outcome = "unknown"
 )
 
 // Estimate names a time or number of a pull that the runtime did not tell and
@@ -63,6 +65,7 @@ type Estimate string
 // What can be estimated.
 const (
 	PullStart     Estimate = "pull.start"
+	PullPods      Estimate = "pull.pods"
 	ResolveEnd    Estimate = "resolve.end"
 	DownloadStart Estimate = "download.start"
 	DownloadEnd   Estimate = "download.end"
@@ -84,6 +87,7 @@ type Pull struct {
 	Phase   Phase     // of a running pull
 	Outcome Outcome   // of an ended pull, else empty
 	Err     ErrorType // of a failed pull
+	Message string    // of the runtime, why it failed; empty if nobody told
 
 	ConfigDigest digest.Digest // the image ID; empty until the manifest was read
 	Layers       []Layer       // in manifest order; nil until the manifest was read
@@ -104,6 +108,15 @@ type Pull struct {
 	// something to fetch: the time that others held it up. Negative where it had
 	// nothing to fetch.
 	Queued time.Duration
+
+	// Pods are who waits for the image now, or, of an ended pull, who waited for it.
+	// While several tags of the repository are waited for and it is not known whose it
+	// is, a running pull has all of them, and an ended one none.
+	Pods []Waiter
+
+	// Waited is how long a pod had to wait before the orchestrator began the pull, to a
+	// second. Negative where it is not known.
+	Waited time.Duration
 
 	Estimated []Estimate // sorted, of the pull as a whole
 
@@ -133,7 +146,7 @@ func (p *Pull) missing() int64 { return p.Size - p.Downloaded - p.Cached - p.Laz
 
 // Wasted is what an unsuccessful pull fetched and lost, in bytes.
 func (p *Pull) Wasted() int64 {
-	if p.Outcome == Failure {
+	if p.Outcome == Failure || p.Outcome == Canceled {
 		return p.Downloaded
 	}
 	return 0

@@ -51,11 +51,12 @@ func (s *scene) lease(id, image string, seconds float64, layers int) *actor {
 	}
 	a := &actor{Reading{
 		ID: ID{"daemon", "k8s.io", id}, Created: at(seconds),
-		Image:    Image{Name: "registry/" + image, Registry: "registry", Root: digest.FromString(image)},
-		Root:     Blob{Held: true, Committed: at(seconds + 0.01)},
-		Manifest: m,
-		Blobs:    map[digest.Digest]Blob{m.Config.Digest: {Held: true, Committed: at(seconds + 0.02)}},
-		Chains:   map[digest.Digest]Snapshot{},
+		Orchestrated: true,
+		Image:        Image{Name: "registry/" + image, Registry: "registry", Root: digest.FromString(image)},
+		Root:         Blob{Held: true, Committed: at(seconds + 0.01)},
+		Manifest:     m,
+		Blobs:        map[digest.Digest]Blob{m.Config.Digest: {Held: true, Committed: at(seconds + 0.02)}},
+		Chains:       map[digest.Digest]Snapshot{},
 	}}
 	s.running = append(s.running, a)
 	return a

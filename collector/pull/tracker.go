@@ -26,6 +26,7 @@ type Tracker struct {
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
 	observed   time.Time      // the last observation
+	waiters    waiters
 }
 
 // claimKey is a blob or a chain of one namespace. The first layer of an image has
@@ -52,12 +53,19 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		ended:      make(map[ID]time.Time),
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
+		waiters:    waiters{served: make(map[waiterKey]bool)},
 	}
 }
 
 // Event takes note of an event. What it changes shows in the next
 // [Tracker.Observe].
 func (t *Tracker) Event(e Event) { t.journal.add(e) }
+
+// PodWatch tells how the orchestrator is watched.
+type PodWatch struct {
+	On bool // it is asked
+	Up bool // it answers
+}
 
 // Update is what one look at the runtime led to.
 type Update struct {
@@ -68,6 +76,9 @@ type Update struct {
 	Ended    []Pull // each pull is in here once, in one Update
 
 	Changes []Change // of these pulls, in the order in which each went through them
+
+	Pods    PodWatch  // of the orchestrator
+	Refused []Attempt // failed before anything was fetched: there was no pull
 
 	// Settling tells that a pull is over but not told yet: another look
 	// within a moment will tell it.
@@ -112,10 +123,12 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 
 	t.attribute(o.Time)
+	t.join()
+	refused := t.explain(o.Asked)
 	starts := t.schedule()
 	t.move(o.Time, starts)
 
-	u := Update{Time: o.Time, SourceUp: true}
+	u := Update{Time: o.Time, SourceUp: true, Refused: refused}
 	for _, h := range byStart(slices.Values(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
@@ -154,11 +167,16 @@ func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob
 	if end.outcome == Success {
 		t.takeDiscarded(h)
 	}
+	t.assign(h)
 	p := t.view(h, end.at, starts)
+	t.viewWaiters(h, &p, true)
 	p.Queued = h.queued(starts, end.at)
 	p.close(end)
 	if p.Outcome != Success && (h.lost || h.lostBytes()) {
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation
+	}
+	if end.outcome == Failure && h.attempt == nil && len(h.waiters) > 0 {
+		t.waiters.told = append(t.waiters.told, h)
 	}
 	t.past = append(t.past, h.transfers(end.at)...)
 	delete(t.pulls, h.id)
@@ -186,6 +204,7 @@ func (t *Tracker) forget(now time.Time) {
 		return !running && c.committed.Before(oldest)
 	})
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
+	t.forgetWaiters(now)
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
 }
 

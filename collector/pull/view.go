@@ -9,13 +9,14 @@ import (
 
 // view is a history as a pull at a time.
 func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pull {
-	p := Pull{ID: h.id, Image: h.image, Start: h.created, Downloaded: h.downloaded(), Remaining: -1}
+	p := Pull{ID: h.id, Image: h.image, Start: h.created, Downloaded: h.downloaded(), Remaining: -1, Waited: -1}
 	if h.stepped || h.late {
 		p.Estimated = addEstimate(p.Estimated, PullStart)
 	}
 	if h.late { // what its lease held is not known
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes)
 	}
+	t.viewWaiters(h, &p, false)
 	p.Resolved = h.resolved(&p)
 	if h.manifest != nil {
 		p.TotalKnown = true
@@ -221,9 +222,7 @@ func (h *history) layerState(l *Layer, b *blob) LayerState {
 func (p *Pull) close(e ending) {
 	p.End, p.Outcome, p.Phase = e.at, e.outcome, ""
 	p.Rate, p.Idle, p.Remaining, p.Stalled = 0, 0, -1, false
-	if e.outcome == Failure {
-		p.Err = ErrOther
-	}
+	p.Err, p.Message = e.err, e.message
 	if e.estimated {
 		p.Estimated = addEstimate(p.Estimated, PullEnd)
 	}

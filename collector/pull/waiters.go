@@ -1,0 +1,252 @@
+package pull
+
+import (
+	"cmp"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// waiters are who waits for images, as the orchestrator tells.
+type waiters struct {
+	watched bool // somebody asks the orchestrator
+	up      bool
+	now     []Waiter
+	served  map[waiterKey]bool // whose first pull is told, or failed: when the next could begin is not known
+	failed  []Attempt          // that are not explained yet
+	told    []*history         // failed pulls that were told before the reason came
+}
+
+// waiterKey tells waiters apart.
+type waiterKey struct{ uid, container, volume string }
+
+func (w *Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Volume} }
+
+const (
+	// reasonTime is how long a pull that failed may wait to be told, for the reason:
+	// the orchestrator has it from the runtime, and tells when it gets round to it.
+	reasonTime = 3 * time.Second
+	// reasonLate is how long a reason that comes even later is still that of a pull.
+	reasonLate = time.Minute
+	// maxAttempts bounds the attempts that wait to be explained.
+	maxAttempts = 1000
+)
+
+// Wait takes note of who waits for images. What it changes shows in the next
+// [Tracker.Observe].
+func (t *Tracker) Wait(w Waiting) {
+	s := &t.waiters
+	s.watched, s.up, s.now = true, w.Up, w.Waiters
+	s.failed = append(s.failed, w.Failed...)
+	if more := len(s.failed) - maxAttempts; more > 0 {
+		s.failed = slices.Delete(s.failed, 0, more)
+	}
+	for _, a := range w.Failed {
+		s.served[a.Waiter.key()] = true
+	}
+}
+
+// join notes who waits for which pull.
+func (t *Tracker) join() {
+	for _, h := range byStart(maps.Values(t.pulls)) {
+		for i := range t.waiters.now {
+			w := &t.waiters.now[i]
+			_, known := h.waiters[w.key()]
+			if known || (h.gone.IsZero() && h.isFor(w)) {
+				h.waiters[w.key()] = *w
+			}
+		}
+		t.assign(h)
+	}
+}
+
+// isFor tells whether a waiter waits for what this pull brings: the repository, and
+// the digest or tag as far as they are known. One whose turn came later than the pull
+// began has not asked for it.
+func (h *history) isFor(w *Waiter) bool {
+	return h.orchestrated && sameRepository(h.image.Name, w.Image.Name) && h.mayBe(w.Image) && !w.Ready.After(h.created)
+}
+
+// mayBe tells whether the pull may be of a reference of its repository. The record of
+// an image has the name that was asked for: no tag if it was by digest.
+func (h *history) mayBe(r Reference) bool {
+	switch {
+	case r.Digest != "":
+		return h.image.Root == r.Digest
+	case h.record != nil || h.image.Tag != "":
+		return h.image.Tag == r.Tag
+	default:
+		return true
+	}
+}
+
+// sameRepository tells whether a repository as the runtime tells it is one that was
+// asked for. The runtime may leave out the port of the registry.
+func sameRepository(told, asked string) bool {
+	if told == asked {
+		return told != ""
+	}
+	domain, path, _ := strings.Cut(asked, "/")
+	host, _, err := net.SplitHostPort(domain)
+	if err != nil {
+		return false
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return told == host+"/"+path
+}
+
+// askedFor is who waits, or waited, for a pull. If they ask for different tags, and
+// nothing tells which of them it is, it is not ok.
+func (h *history) askedFor() (list []Waiter, ok bool) {
+	for _, w := range h.waiters {
+		if h.mayBe(w.Image) && (h.attempt == nil || h.attempt.Waiter.Image == w.Image) {
+			list = append(list, w)
+		}
+	}
+	slices.SortFunc(list, compareWaiters)
+	for _, w := range list {
+		if w.Image != list[0].Image {
+			return list, false
+		}
+	}
+	return list, true
+}
+
+// compareWaiters orders waiters by when their turn came, unknown last, and by name.
+func compareWaiters(a, b Waiter) int {
+	if a.Ready.IsZero() != b.Ready.IsZero() {
+		return b.Ready.Compare(a.Ready)
+	}
+	return cmp.Or(a.Ready.Compare(b.Ready), cmp.Compare(a.Pod.Namespace, b.Pod.Namespace), cmp.Compare(a.Pod.Name, b.Pod.Name),
+		cmp.Compare(a.Container, b.Container), cmp.Compare(a.Volume, b.Volume))
+}
+
+// viewWaiters fills in who waits for a pull, or waited if it has ended, and the tag if
+// they agree on it.
+func (t *Tracker) viewWaiters(h *history, p *Pull, ended bool) {
+	list, ok := h.askedFor()
+	switch {
+	case !ok:
+		p.Estimated = addEstimate(p.Estimated, PullPods)
+	case len(list) > 0 && p.Image.Tag == "" && list[0].Image.Digest == "":
+		p.Image.Tag = list[0].Image.Tag
+	}
+	switch {
+	case !ended:
+		p.Pods = slices.DeleteFunc(list, func(w Waiter) bool { return !t.waiters.waits(w.key()) })
+	case ok:
+		p.Pods, p.Waited = list, h.waitedFor()
+	default:
+		p.Pods = nil
+	}
+}
+
+// waits tells whether somebody still waits for an image.
+func (s *waiters) waits(key waiterKey) bool {
+	return slices.ContainsFunc(s.now, func(w Waiter) bool { return w.key() == key })
+}
+
+// assign finds the one waiter whose call a pull is: the orchestrator pulls for one
+// after the other in the order in which their turn came. Of one that failed before, it
+// is not known when it was to be tried again.
+func (t *Tracker) assign(h *history) {
+	list, ok := h.askedFor()
+	if h.caller != nil || !ok {
+		return
+	}
+	for _, w := range list {
+		if key := w.key(); !t.waiters.served[key] {
+			t.waiters.served[key] = true
+			h.caller = &key
+			return
+		}
+	}
+}
+
+// waitedFor is how long the pull was waited for before it began, to a second.
+// Negative is unknown.
+func (h *history) waitedFor() time.Duration {
+	if h.caller == nil {
+		return -1
+	}
+	ready := h.waiters[*h.caller].Ready
+	if ready.IsZero() || ready.After(h.created) {
+		return -1
+	}
+	return h.created.Sub(ready)
+}
+
+// explain gives each failed attempt to the pull that was its, if there was one, and
+// returns those that the registry refused before there was any: nobody has seen a pull
+// that could have been theirs by a look that was begun later.
+func (t *Tracker) explain(asked time.Time) (refused []Attempt) {
+	s := &t.waiters
+	s.failed = slices.DeleteFunc(s.failed, func(a Attempt) bool {
+		if h := t.failedPull(a); h != nil {
+			h.attempt = &a
+			return true
+		}
+		if i := slices.IndexFunc(s.told, func(h *history) bool { return h.failedFor(a) }); i >= 0 {
+			s.told = slices.Delete(s.told, i, i+1)
+			return true
+		}
+		if asked.Before(a.Time) {
+			return false
+		}
+		refused = append(refused, a)
+		return true
+	})
+	return refused
+}
+
+// failedPull is the pull that is over, not told, and may have been an attempt; the
+// first one of several.
+func (t *Tracker) failedPull(a Attempt) *history {
+	for _, h := range byEnd(maps.Values(t.pulls)) {
+		if !h.gone.IsZero() && h.record == nil && h.attempt == nil && h.failedFor(a) {
+			return h
+		}
+	}
+	return nil
+}
+
+// failedFor tells whether a pull that is gone may be what failed in an attempt.
+func (h *history) failedFor(a Attempt) bool {
+	_, waited := h.waiters[a.Waiter.key()]
+	return waited && h.created.Before(a.Time) && h.mayBe(a.Waiter.Image)
+}
+
+// awaitsReason tells whether the orchestrator may still say why a pull that is over
+// has failed.
+func (t *Tracker) awaitsReason(h *history, now time.Time) bool {
+	return t.waiters.up && len(h.waiters) > 0 && h.attempt == nil && !h.unwanted() && now.Sub(h.gone) < reasonTime
+}
+
+// unwanted tells whether the end of each pod that waited for a pull was asked for
+// before it was over.
+func (h *history) unwanted() bool {
+	for _, w := range h.waiters {
+		if w.Deleted.IsZero() || w.Deleted.After(h.gone) {
+			return false
+		}
+	}
+	return len(h.waiters) > 0
+}
+
+// forgetWaiters drops what nobody asks for any more.
+func (t *Tracker) forgetWaiters(now time.Time) {
+	s := &t.waiters
+	s.told = slices.DeleteFunc(s.told, func(h *history) bool { return now.Sub(h.gone) > reasonLate })
+	if len(s.served) == 0 {
+		return
+	}
+	waiting := make(map[waiterKey]bool, len(s.now))
+	for i := range s.now {
+		waiting[s.now[i].key()] = true
+	}
+	maps.DeleteFunc(s.served, func(key waiterKey, _ bool) bool { return !waiting[key] })
+}
