@@ -6,6 +6,8 @@ import "go.opentelemetry.io/otel/attribute"
 const (
 	// RegistryKey is the host of the image's registry, without a port.
 	RegistryKey = attribute.Key("pulltrace.registry")
+	// ImageTagKey is the tag, as asked for.
+	ImageTagKey = attribute.Key("pulltrace.image.tag")
 	// NamespaceKey is the containerd namespace that the image is pulled into.
 	NamespaceKey = attribute.Key("pulltrace.containerd.namespace")
 )
@@ -58,8 +60,12 @@ const (
 	PullLayersCachedKey = attribute.Key("pulltrace.pull.layer.cached")
 	// PullLayersLazyKey is how many layers are lazy; absent where there are none.
 	PullLayersLazyKey = attribute.Key("pulltrace.pull.layer.lazy")
-	// PullQueueTimeKey is how long the pull waited for download slots, in seconds.
+	// PullPodsKey lists who waited for the pull, as namespace/pod/container.
+	PullPodsKey = attribute.Key("pulltrace.pull.pods")
+	// PullQueueTimeKey is how long a pod had to wait until the pull began, in seconds.
 	PullQueueTimeKey = attribute.Key("pulltrace.pull.time.queue")
+	// PullSlotWaitTimeKey is how long the pull waited for download slots, in seconds.
+	PullSlotWaitTimeKey = attribute.Key("pulltrace.pull.time.slot_wait")
 	// PullResolveTimeKey is how long resolving took, in seconds.
 	PullResolveTimeKey = attribute.Key("pulltrace.pull.time.resolve")
 	// PullDownloadTimeKey is how long at least one layer was downloading, in seconds.

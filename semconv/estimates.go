@@ -7,6 +7,9 @@ const (
 	EstimatedPullStart = "pull.start"
 	// EstimatedPullEnd is said where the end is when the pull was missed.
 	EstimatedPullEnd = "pull.end"
+	// EstimatedPullPods is said where pods wait for several tags of the repository, and
+	// it is not known which of them the pull is for.
+	EstimatedPullPods = "pull.pods"
 	// EstimatedResolveEnd is said where the root was on the node before.
 	EstimatedResolveEnd = "resolve.end"
 	// EstimatedDownloadStart is said where a download slot was inferred.

@@ -29,6 +29,7 @@ var (
 	ImageRemaining  = gauge("pulltrace.image.remaining_time", "s", "Estimated time until the download is complete; absent while unknown or stalled.")
 	ImageIdle       = gauge("pulltrace.image.idle_time", "s", "Time since a byte arrived, a blob was committed or an unpack step ended, time queued behind other pulls that move left out.")
 	ImageLayers     = upDownCounter("pulltrace.image.layer.count", "{layer}", "Layers by state.")
+	ImagePods       = upDownCounter("pulltrace.image.pod.count", "{pod}", "Pods that wait for the image, 1 for each of their containers.")
 	LayerDownloaded = gauge("pulltrace.layer.downloaded", "By", "Bytes of the layer fetched so far.")
 	LayerExpected   = gauge("pulltrace.layer.expected", "By", "Size of the layer.")
 )
@@ -43,11 +44,13 @@ var (
 // Pulls that have ended.
 var (
 	PullDuration         = histogram("pulltrace.pull.duration", "s", "Duration of ended pulls.", DurationBounds)
-	PullQueueDuration    = histogram("pulltrace.pull.queue.duration", "s", "Time that ended pulls waited for download slots.", DurationBounds)
+	PullQueueDuration    = histogram("pulltrace.pull.queue.duration", "s", "Time that pods waited until the pull began.", DurationBounds)
+	PullSlotWaitDuration = histogram("pulltrace.pull.slot_wait.duration", "s", "Time that ended pulls waited for download slots.", DurationBounds)
 	PullResolveDuration  = histogram("pulltrace.pull.resolve.duration", "s", "Time that ended pulls took to resolve the name of the image.", DurationBounds)
 	PullDownloadDuration = histogram("pulltrace.pull.download.duration", "s", "Time during which ended pulls were downloading at least one layer.", DurationBounds)
 	PullUnpackDuration   = histogram("pulltrace.pull.unpack.duration", "s", "Time during which ended pulls were unpacking at least one layer.", DurationBounds)
 	PullDownloaded       = histogram("pulltrace.pull.downloaded", "By", "Bytes of config and layers that ended pulls fetched over the network.", SizeBounds)
+	PullRefused          = counter("pulltrace.pull.refused", "{pull}", "Pulls that failed before anything was fetched.")
 	PullRate             = histogram("pulltrace.pull.rate", "By/s", "Bytes downloaded by time spent downloading, of ended pulls that downloaded anything.", RateBounds)
 )
 
@@ -61,6 +64,7 @@ var (
 // Pulltrace itself.
 var (
 	SourceUp           = gauge("pulltrace.source.up", "{source}", "1 while the container runtime answers, else 0.")
+	KubernetesUp       = gauge("pulltrace.kubernetes.up", "{connection}", "1 while the Kubernetes API answers, else 0.")
 	SourcePollDuration = histogram("pulltrace.source.poll.duration", "s", "Duration of polls of the container runtime.", PollBounds)
 	ExportErrors       = counter("pulltrace.export.errors", "{error}", "Exports of telemetry that failed.")
 	// ProcessMemory is the standard's own metric.

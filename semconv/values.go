@@ -24,6 +24,8 @@ var (
 	OutcomeSuccess = OutcomeKey.String("success")
 	// OutcomeFailure is a pull that ended without.
 	OutcomeFailure = OutcomeKey.String("failure")
+	// OutcomeCanceled is a pull that went away after the pods that waited for it.
+	OutcomeCanceled = OutcomeKey.String("canceled")
 	// OutcomeUnknown is one of several pulls of an image of which the runtime
 	// recorded fewer than there were.
 	OutcomeUnknown = OutcomeKey.String("unknown")
@@ -59,10 +61,28 @@ var (
 
 // Why a pull or a poll failed.
 var (
-	// ErrorTypeConnection is a runtime that cannot be reached.
+	// ErrorTypeNotFound is an image, or a blob of it, that the registry does not have.
+	ErrorTypeNotFound = standard.ErrorTypeKey.String("not_found")
+	// ErrorTypeUnauthorized is a registry that wants other credentials, or forbids.
+	ErrorTypeUnauthorized = standard.ErrorTypeKey.String("unauthorized")
+	// ErrorTypeRateLimited is a registry that was asked too often.
+	ErrorTypeRateLimited = standard.ErrorTypeKey.String("rate_limited")
+	// ErrorTypeConnection is a registry or a runtime that cannot be reached.
 	ErrorTypeConnection = standard.ErrorTypeKey.String("connection")
-	// ErrorTypeTimeout is a runtime that did not answer in time.
+	// ErrorTypeTimeout is a registry or a runtime that did not answer in time.
 	ErrorTypeTimeout = standard.ErrorTypeKey.String("timeout")
+	// ErrorTypeDNS is a registry whose name is not found.
+	ErrorTypeDNS = standard.ErrorTypeKey.String("dns")
+	// ErrorTypeTLS is a registry whose certificate or protocol is not trusted.
+	ErrorTypeTLS = standard.ErrorTypeKey.String("tls")
+	// ErrorTypeNoSpace is a node whose disk is full.
+	ErrorTypeNoSpace = standard.ErrorTypeKey.String("no_space")
+	// ErrorTypeChecksum is content that is not what its digest says.
+	ErrorTypeChecksum = standard.ErrorTypeKey.String("checksum")
+	// ErrorTypeRejected is an image that a verifier or a policy does not let in.
+	ErrorTypeRejected = standard.ErrorTypeKey.String("rejected")
+	// ErrorTypeUnpack is a layer that cannot be unpacked.
+	ErrorTypeUnpack = standard.ErrorTypeKey.String("unpack")
 	// ErrorTypeOther is a failure whose reason is not known.
 	ErrorTypeOther = standard.ErrorTypeOther
 )

@@ -25,6 +25,10 @@ func (r Reporter) Report(u pull.Update) {
 		}
 		r.log.Log(context.Background(), level, "pull "+string(c.Kind), append(identity(c.Pull), state(c)...)...) //nolint:sloglint // one of five
 	}
+	for i := range u.Refused {
+		a := &u.Refused[i]
+		r.log.Warn("pull refused", "image", a.Waiter.Image.String(), "pod", a.Waiter.String(), "error", a.Err, "message", a.Message)
+	}
 }
 
 // identity is what tells one pull from another.
@@ -33,7 +37,15 @@ func identity(p *pull.Pull) []any {
 	if p.Image.Tag != "" {
 		name += ":" + p.Image.Tag
 	}
-	return []any{"image", name, "digest", p.Image.Root, "namespace", p.ID.Namespace, "lease", p.ID.Lease}
+	attrs := []any{"image", name, "digest", p.Image.Root, "namespace", p.ID.Namespace, "lease", p.ID.Lease}
+	var pods []string
+	for _, w := range p.Pods {
+		pods = append(pods, w.String())
+	}
+	if len(pods) > 0 {
+		attrs = append(attrs, "pods", pods)
+	}
+	return attrs
 }
 
 // state is what is worth a word at a turn.
@@ -48,6 +60,13 @@ func state(c pull.Change) []any {
 	case pull.Resumed:
 		return bytes
 	default:
-		return append([]any{"outcome", p.Outcome, "duration", p.End.Sub(p.Start).Round(time.Millisecond)}, bytes...)
+		end := append([]any{"outcome", p.Outcome, "duration", p.End.Sub(p.Start).Round(time.Millisecond)}, bytes...)
+		if p.Outcome == pull.Failure {
+			end = append(end, "error", p.Err)
+		}
+		if p.Message != "" {
+			end = append(end, "message", p.Message)
+		}
+		return end
 	}
 }

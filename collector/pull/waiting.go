@@ -1,6 +1,9 @@
 package pull
 
 import (
+	"cmp"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -33,6 +36,11 @@ type Waiter struct {
 	Deleted time.Time
 }
 
+// String names a waiter as namespace/pod/container, or as namespace/pod/volume.
+func (w Waiter) String() string {
+	return w.Pod.Namespace + "/" + w.Pod.Name + "/" + cmp.Or(w.Container, w.Volume)
+}
+
 // Pod is the identity of a pod.
 type Pod struct{ Namespace, Name, UID string }
 
@@ -41,6 +49,23 @@ type Reference struct {
 	Name   string        // registry and repository without tag and digest: docker.io/library/nginx
 	Tag    string        // empty where it is by digest alone
 	Digest digest.Digest // empty where it is by tag alone
+}
+
+// String is the reference as it is written: name:tag or name@digest.
+func (r Reference) String() string {
+	if r.Digest != "" {
+		return r.Name + "@" + r.Digest.String()
+	}
+	return r.Name + ":" + r.Tag
+}
+
+// Registry is the host of the registry, without its port.
+func (r Reference) Registry() string {
+	domain, _, _ := strings.Cut(r.Name, "/")
+	if host, _, err := net.SplitHostPort(domain); err == nil {
+		return host
+	}
+	return strings.Trim(domain, "[]") // an IPv6 address
 }
 
 // Attempt is one call for an image that failed, as the orchestrator tells it.

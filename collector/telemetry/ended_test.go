@@ -28,11 +28,11 @@ func TestEndedPull(t *testing.T) {
 		"it went well": {
 			func() pull.Pull {
 				p := ended("a", pull.Success, 600)
-				p.Cached, p.Queued = 400, 1500*time.Millisecond
+				p.Cached, p.Queued, p.Waited = 400, 1500*time.Millisecond, 3*time.Second
 				return p
 			},
 			expected{
-				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: value(1.5), &semconv.PullResolveDuration: value(1),
+				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: value(3), &semconv.PullSlotWaitDuration: value(1.5), &semconv.PullResolveDuration: value(1),
 				&semconv.PullDownloadDuration: value(5), &semconv.PullUnpackDuration: value(2),
 				&semconv.PullDownloaded: value(600), &semconv.PullRate: value(120),
 				&semconv.DownloadWasted: value(0), &semconv.CacheHit: value(400),
@@ -41,12 +41,12 @@ func TestEndedPull(t *testing.T) {
 		"all was there, since when is not known": {
 			func() pull.Pull {
 				p := ended("a", pull.Success, 0)
-				p.Cached, p.Queued, p.Layers = 1000, -1, nil
+				p.Cached, p.Queued, p.Waited, p.Layers = 1000, -1, -1, nil
 				p.Estimated = []pull.Estimate{pull.ResolveEnd}
 				return p
 			},
 			expected{
-				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: nil, &semconv.PullResolveDuration: nil,
+				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: nil, &semconv.PullSlotWaitDuration: nil, &semconv.PullResolveDuration: nil,
 				&semconv.PullDownloadDuration: nil, &semconv.PullUnpackDuration: nil,
 				&semconv.PullDownloaded: value(0), &semconv.PullRate: nil,
 				&semconv.DownloadWasted: value(0), &semconv.CacheHit: value(1000),
@@ -59,7 +59,7 @@ func TestEndedPull(t *testing.T) {
 				return p
 			},
 			expected{
-				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: value(0), &semconv.PullResolveDuration: value(1),
+				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: value(0), &semconv.PullSlotWaitDuration: value(0), &semconv.PullResolveDuration: value(1),
 				&semconv.PullDownloadDuration: value(8), &semconv.PullUnpackDuration: nil,
 				&semconv.PullDownloaded: value(500), &semconv.PullRate: value(62.5),
 				&semconv.DownloadWasted: value(500), &semconv.CacheHit: value(100),
@@ -68,11 +68,11 @@ func TestEndedPull(t *testing.T) {
 		"it failed while it waited": {
 			func() pull.Pull {
 				p := ended("a", pull.Failure, 0)
-				p.TotalKnown, p.Layers, p.Resolved, p.Queued = false, nil, time.Time{}, 9*time.Second
+				p.TotalKnown, p.Layers, p.Resolved, p.Queued, p.Waited = false, nil, time.Time{}, 9*time.Second, -1
 				return p
 			},
 			expected{
-				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: value(9), &semconv.PullResolveDuration: nil,
+				&semconv.PullDuration: value(10), &semconv.PullQueueDuration: nil, &semconv.PullSlotWaitDuration: value(9), &semconv.PullResolveDuration: nil,
 				&semconv.PullDownloadDuration: nil, &semconv.PullUnpackDuration: nil,
 				&semconv.PullDownloaded: value(0), &semconv.PullRate: nil,
 				&semconv.DownloadWasted: value(0), &semconv.CacheHit: value(0),

@@ -14,19 +14,21 @@ type instruments struct {
 	imageDownloaded, imageSize, imageCached metric.Int64ObservableGauge
 	imageProgress, imageRate                metric.Float64ObservableGauge
 	imageRemaining, imageIdle               metric.Float64ObservableGauge
-	imageLayers                             metric.Int64ObservableUpDownCounter
+	imageLayers, imagePods                  metric.Int64ObservableUpDownCounter
 	layerDownloaded, layerExpected          metric.Int64ObservableGauge
 
 	pullActive, pullStalled    metric.Int64ObservableUpDownCounter
-	sourceUp                   metric.Int64ObservableGauge
+	sourceUp, kubernetesUp     metric.Int64ObservableGauge
 	seriesCount, processMemory metric.Int64ObservableUpDownCounter
 
 	pullDuration, pullRate                       metric.Float64Histogram
-	queueDuration, resolveDuration               metric.Float64Histogram
+	queueDuration, slotWaitDuration              metric.Float64Histogram
+	resolveDuration                              metric.Float64Histogram
 	downloadDuration, unpackDuration             metric.Float64Histogram
 	pollDuration                                 metric.Float64Histogram
 	pullDownloaded                               metric.Int64Histogram
 	pullStalls, downloadIO, downloadWasted, hits metric.Int64Counter
+	pullRefused                                  metric.Int64Counter
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
@@ -40,22 +42,26 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		imageRemaining:   made(&m, semconv.ImageRemaining, meter.Float64ObservableGauge),
 		imageIdle:        made(&m, semconv.ImageIdle, meter.Float64ObservableGauge),
 		imageLayers:      made(&m, semconv.ImageLayers, meter.Int64ObservableUpDownCounter),
+		imagePods:        made(&m, semconv.ImagePods, meter.Int64ObservableUpDownCounter),
 		layerDownloaded:  made(&m, semconv.LayerDownloaded, meter.Int64ObservableGauge),
 		layerExpected:    made(&m, semconv.LayerExpected, meter.Int64ObservableGauge),
 		pullActive:       made(&m, semconv.PullActive, meter.Int64ObservableUpDownCounter),
 		pullStalled:      made(&m, semconv.PullStalled, meter.Int64ObservableUpDownCounter),
 		sourceUp:         made(&m, semconv.SourceUp, meter.Int64ObservableGauge),
+		kubernetesUp:     made(&m, semconv.KubernetesUp, meter.Int64ObservableGauge),
 		seriesCount:      made(&m, semconv.SeriesCount, meter.Int64ObservableUpDownCounter),
 		processMemory:    made(&m, semconv.ProcessMemory, meter.Int64ObservableUpDownCounter),
 		pullDuration:     made(&m, semconv.PullDuration, meter.Float64Histogram),
 		pullRate:         made(&m, semconv.PullRate, meter.Float64Histogram),
 		queueDuration:    made(&m, semconv.PullQueueDuration, meter.Float64Histogram),
+		slotWaitDuration: made(&m, semconv.PullSlotWaitDuration, meter.Float64Histogram),
 		resolveDuration:  made(&m, semconv.PullResolveDuration, meter.Float64Histogram),
 		downloadDuration: made(&m, semconv.PullDownloadDuration, meter.Float64Histogram),
 		unpackDuration:   made(&m, semconv.PullUnpackDuration, meter.Float64Histogram),
 		pollDuration:     made(&m, semconv.SourcePollDuration, meter.Float64Histogram),
 		pullDownloaded:   made(&m, semconv.PullDownloaded, meter.Int64Histogram),
 		pullStalls:       made(&m, semconv.PullStalls, meter.Int64Counter),
+		pullRefused:      made(&m, semconv.PullRefused, meter.Int64Counter),
 		downloadIO:       made(&m, semconv.DownloadIO, meter.Int64Counter),
 		downloadWasted:   made(&m, semconv.DownloadWasted, meter.Int64Counter),
 		hits:             made(&m, semconv.CacheHit, meter.Int64Counter),
@@ -66,7 +72,7 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 // liveMetrics are those whose series end.
 var liveMetrics = []string{
 	semconv.ImageDownloaded.Name, semconv.ImageSize.Name, semconv.ImageCached.Name, semconv.ImageProgress.Name,
-	semconv.ImageRate.Name, semconv.ImageRemaining.Name, semconv.ImageIdle.Name, semconv.ImageLayers.Name,
+	semconv.ImageRate.Name, semconv.ImageRemaining.Name, semconv.ImageIdle.Name, semconv.ImageLayers.Name, semconv.ImagePods.Name,
 	semconv.LayerDownloaded.Name, semconv.LayerExpected.Name,
 }
 
@@ -74,8 +80,8 @@ var liveMetrics = []string{
 func (i *instruments) observed() []metric.Observable {
 	return []metric.Observable{
 		i.imageDownloaded, i.imageSize, i.imageCached, i.imageProgress, i.imageRate,
-		i.imageRemaining, i.imageIdle, i.imageLayers, i.layerDownloaded, i.layerExpected,
-		i.pullActive, i.pullStalled, i.sourceUp, i.seriesCount, i.processMemory,
+		i.imageRemaining, i.imageIdle, i.imageLayers, i.imagePods, i.layerDownloaded, i.layerExpected,
+		i.pullActive, i.pullStalled, i.sourceUp, i.kubernetesUp, i.seriesCount, i.processMemory,
 	}
 }
 

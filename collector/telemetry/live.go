@@ -26,7 +26,8 @@ type image struct {
 	labels labels
 	states []labels // of the layers, as in pull.LayerStates
 	layers []layerSeries
-	whole  bool // no series of layers
+	pods   map[pull.Waiter]labels // who waits now
+	whole  bool                   // no series of layers
 
 	pulls      []*pull.Pull // the running ones, or the one that ended last
 	downloaded int64
@@ -138,6 +139,7 @@ func (im *image) update(pulls ...*pull.Pull) {
 		im.progress = max(im.progress, float64(im.downloaded+im.cached+first.Lazy)/float64(first.Size))
 	}
 	im.updateLayers()
+	im.updatePods()
 }
 
 // updateLayers takes the layers that some pull of the image fetches, and counts
@@ -195,6 +197,7 @@ func (im *image) observe(o metric.Observer, inst *instruments) {
 	for i, state := range im.states {
 		o.ObserveInt64(inst.imageLayers, im.counts[i], state.observe...)
 	}
+	im.observePods(o, inst)
 	for i := range im.layers {
 		if layer := &im.layers[i]; layer.shown {
 			o.ObserveInt64(inst.layerDownloaded, layer.downloaded, layer.labels.observe...)

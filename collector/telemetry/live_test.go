@@ -16,7 +16,7 @@ import (
 func TestLiveMetricsEnd(t *testing.T) {
 	r := newRecorded(t)
 	p := running("a", 250)
-	p.Remaining = time.Second
+	p.Remaining, p.Pods = time.Second, []pull.Waiter{web}
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
 	live := map[string]bool{}
 	for _, name := range liveMetrics {

@@ -22,16 +22,22 @@ func (r *Reporter) observe(_ context.Context, o metric.Observer) error {
 	for _, g := range r.registries {
 		g.observe(o, r.instruments)
 	}
-	up := int64(0)
-	if r.up {
-		up = 1
+	o.ObserveInt64(r.instruments.sourceUp, number(r.up), r.labels.observe...)
+	if r.pods.On {
+		o.ObserveInt64(r.instruments.kubernetesUp, number(r.pods.Up), r.labels.observe...)
 	}
-	o.ObserveInt64(r.instruments.sourceUp, up, r.labels.observe...)
 	o.ObserveInt64(r.instruments.seriesCount, live.series, r.labels.observe...)
 	if bytes, known := residentMemory(); known {
 		o.ObserveInt64(r.instruments.processMemory, bytes, r.labels.observe...)
 	}
 	return nil
+}
+
+func number(up bool) int64 {
+	if up {
+		return 1
+	}
+	return 0
 }
 
 // tally counts the series that are observed.

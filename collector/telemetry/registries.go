@@ -15,11 +15,12 @@ import (
 // was seen once stays, with zeros: an alert can tell none from unknown, and a
 // counter's first increase from nothing.
 type registry struct {
-	name    string
-	attrs   []attribute.KeyValue
-	labels  labels
-	phases  map[pull.Phase]labels
-	endings map[ending]labels
+	name     string
+	attrs    []attribute.KeyValue
+	labels   labels
+	phases   map[pull.Phase]labels
+	endings  map[ending]labels
+	refusals map[pull.ErrorType]labels
 
 	active  map[pull.Phase]int64
 	stalled int64
@@ -57,12 +58,13 @@ func (r *Reporter) registry(host string) *registry {
 func newRegistry(node attribute.KeyValue, name string) *registry {
 	attrs := []attribute.KeyValue{node, semconv.RegistryKey.String(name)}
 	g := &registry{
-		name:    name,
-		attrs:   attrs,
-		labels:  newLabels(attrs),
-		phases:  make(map[pull.Phase]labels),
-		endings: make(map[ending]labels),
-		active:  make(map[pull.Phase]int64),
+		name:     name,
+		attrs:    attrs,
+		labels:   newLabels(attrs),
+		phases:   make(map[pull.Phase]labels),
+		endings:  make(map[ending]labels),
+		refusals: make(map[pull.ErrorType]labels),
+		active:   make(map[pull.Phase]int64),
 	}
 	for _, phase := range pull.Phases {
 		g.phases[phase] = newLabels(attrs, semconv.PhaseKey.String(string(phase)))
@@ -81,6 +83,16 @@ func (g *registry) ending(outcome pull.Outcome, err pull.ErrorType) labels {
 		}
 		l = newLabels(g.attrs, more...)
 		g.endings[e] = l
+	}
+	return l
+}
+
+// refusal returns the attributes of a pull that was refused.
+func (g *registry) refusal(err pull.ErrorType) labels {
+	l, found := g.refusals[err]
+	if !found {
+		l = newLabels(g.attrs, standard.ErrorTypeKey.String(string(err)))
+		g.refusals[err] = l
 	}
 	return l
 }

@@ -36,6 +36,7 @@ type Reporter struct {
 
 	mu         sync.Mutex // guards all below: exports ask for it, too
 	up         bool
+	pods       pull.PodWatch
 	registries map[string]*registry
 	images     map[imageKey]*image
 	closing    bool              // series have ended, and were not closed yet
@@ -100,6 +101,9 @@ func (r *Reporter) Report(u pull.Update) {
 		p := &u.Ended[i]
 		roots[p.ID] = r.ended(p)
 	}
+	for i := range u.Refused {
+		r.refused(&u.Refused[i])
+	}
 	for i := range u.Active {
 		r.countBytes(&u.Active[i])
 	}
@@ -115,7 +119,7 @@ func (r *Reporter) Report(u pull.Update) {
 
 // polled records whether the runtime answered, and what that took.
 func (r *Reporter) polled(u pull.Update) {
-	r.up = u.SourceUp
+	r.up, r.pods = u.SourceUp, u.Pods
 	l := r.labels
 	if u.Err != nil {
 		why := pollError(u.Err)
@@ -157,8 +161,11 @@ func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 	if !p.Resolved.IsZero() && !slices.Contains(p.Estimated, pull.ResolveEnd) {
 		inst.resolveDuration.Record(ctx, p.Resolved.Sub(p.Start).Seconds(), l...)
 	}
+	if p.Waited >= 0 {
+		inst.queueDuration.Record(ctx, p.Waited.Seconds(), l...)
+	}
 	if p.Queued >= 0 {
-		inst.queueDuration.Record(ctx, p.Queued.Seconds(), l...)
+		inst.slotWaitDuration.Record(ctx, p.Queued.Seconds(), l...)
 	}
 	if took := p.DownloadTime().Seconds(); took > 0 {
 		inst.downloadDuration.Record(ctx, took, l...)
@@ -170,6 +177,12 @@ func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 		inst.unpackDuration.Record(ctx, took, l...)
 	}
 	return trace.SpanContextFromContext(ctx)
+}
+
+// refused counts a pull that there was none of.
+func (r *Reporter) refused(a *pull.Attempt) {
+	l := r.registry(a.Waiter.Image.Registry()).refusal(a.Err)
+	r.instruments.pullRefused.Add(context.Background(), 1, l.add...)
 }
 
 // countBytes adds what a pull has fetched since it was last counted. Of a pull

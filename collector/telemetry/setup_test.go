@@ -39,7 +39,7 @@ func setUp(t *testing.T, protocol string, variables map[string]string) *sent {
 // histograms are the metrics of pulls that have ended which lead to their traces.
 var histograms = []semconv.Metric{
 	semconv.PullDuration, semconv.PullRate, semconv.PullDownloaded,
-	semconv.PullQueueDuration, semconv.PullResolveDuration, semconv.PullDownloadDuration, semconv.PullUnpackDuration,
+	semconv.PullQueueDuration, semconv.PullSlotWaitDuration, semconv.PullResolveDuration, semconv.PullDownloadDuration, semconv.PullUnpackDuration,
 }
 
 // found is what came of a histogram.

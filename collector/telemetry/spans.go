@@ -23,7 +23,7 @@ type pullSpans struct {
 // record makes all spans, and returns a context with the root in it.
 func (s pullSpans) record(ctx context.Context, registry string) context.Context {
 	p := s.pull
-	ctx = s.span(ctx, semconv.SpanPull, p.Start, p.End, pullAttributes(p, registry), p.Outcome == pull.Failure)
+	ctx = s.span(ctx, semconv.SpanPull, p.Start, p.End, pullAttributes(p, registry), s.failed())
 	if resolved := p.Resolved; !resolved.IsZero() {
 		s.span(ctx, semconv.SpanResolve, p.Start, resolved, nil, false, semconv.SpanResolve)
 	}
@@ -40,12 +40,13 @@ func (s pullSpans) layer(ctx context.Context, l *pull.Layer) {
 	if start.IsZero() {
 		return
 	}
-	unfinished := s.pull.Outcome == pull.Failure && l.State != pull.LayerDone && l.State != pull.LayerCached
+	lost := s.pull.Outcome == pull.Failure || s.pull.Outcome == pull.Canceled
+	unfinished := lost && l.State != pull.LayerDone && l.State != pull.LayerCached
 	if end.IsZero() || (unfinished && end.Before(s.pull.End)) {
 		end = s.pull.End
 	}
 	name := strconv.Itoa(l.Index) + " " + l.Digest.String()
-	ctx = s.span(ctx, semconv.SpanLayer, start, end, layerAttributes(l), unfinished, name)
+	ctx = s.span(ctx, semconv.SpanLayer, start, end, layerAttributes(l), unfinished && s.failed(), name)
 	if l.Download.Happened() {
 		s.span(ctx, semconv.SpanDownload, l.Download.Start, l.Download.End, nil, false, name, semconv.SpanDownload)
 	}
@@ -54,13 +55,15 @@ func (s pullSpans) layer(ctx context.Context, l *pull.Layer) {
 	}
 }
 
+func (s pullSpans) failed() bool { return s.pull.Outcome == pull.Failure }
+
 // span makes one span; the path under the root gives it its ID.
 func (s pullSpans) span(ctx context.Context, name string, start, end time.Time, attrs []attribute.KeyValue, failed bool, path ...string) context.Context {
 	ctx = withIDs(ctx, TraceID(s.pull.ID), spanID(s.pull.ID, path...))
 	ctx, span := s.tracer.Start(ctx, name, trace.WithTimestamp(start), trace.WithAttributes(attrs...))
 	if failed {
 		span.SetAttributes(standard.ErrorTypeKey.String(string(s.pull.Err)))
-		span.SetStatus(codes.Error, "")
+		span.SetStatus(codes.Error, s.pull.Message)
 	}
 	if end.Before(start) {
 		end = start // two clocks of containerd, a moment apart
@@ -94,6 +97,7 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 	if !p.Resolved.IsZero() {
 		attrs = append(attrs, semconv.PullResolveTimeKey.Float64(p.Resolved.Sub(p.Start).Seconds()))
 	}
+	attrs = append(attrs, podsAttributes(p.Pods)...)
 	if p.Outcome != "" {
 		attrs = append(attrs, endAttributes(p)...)
 	}
@@ -108,8 +112,11 @@ func endAttributes(p *pull.Pull) []attribute.KeyValue {
 		semconv.PullDownloadTimeKey.Float64(p.DownloadTime().Seconds()),
 		semconv.PullUnpackTimeKey.Float64(p.UnpackTime().Seconds()),
 	}
+	if p.Waited >= 0 {
+		attrs = append(attrs, semconv.PullQueueTimeKey.Float64(p.Waited.Seconds()))
+	}
 	if p.Queued >= 0 {
-		attrs = append(attrs, semconv.PullQueueTimeKey.Float64(p.Queued.Seconds()))
+		attrs = append(attrs, semconv.PullSlotWaitTimeKey.Float64(p.Queued.Seconds()))
 	}
 	if p.Outcome == pull.Failure {
 		attrs = append(attrs, standard.ErrorTypeKey.String(string(p.Err)))

@@ -32,8 +32,9 @@ func (r *Registry) Check(recv *otlp.Receiver) []string {
 	return slices.Sorted(maps.Keys(c.problems))
 }
 
-// Unseen returns what is declared and was in nothing that was checked.
-func (r *Registry) Unseen() []string {
+// Unseen returns what is declared and was in nothing that was checked: of what only
+// Kubernetes tells, or of all the rest.
+func (r *Registry) Unseen(kubernetes bool) []string {
 	declared := map[string]bool{}
 	note := func(s signal) {
 		if s.what != r.resource.what {
@@ -58,7 +59,7 @@ func (r *Registry) Unseen() []string {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(declared, func(what string, _ bool) bool { return r.seen[what] })
+	maps.DeleteFunc(declared, func(what string, _ bool) bool { return r.seen[what] || ofKubernetes(what) != kubernetes })
 	return slices.Sorted(maps.Keys(declared))
 }
 

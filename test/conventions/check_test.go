@@ -100,18 +100,18 @@ func TestWhatWasNeverSeen(t *testing.T) {
 		"attributes.pulltrace.node: k8s.node.name", "resource: container.runtime.version", "pulltrace.estimated=pull.start",
 	}
 	for _, what := range append(seen, not...) {
-		if !slices.Contains(registry.Unseen(), what) {
+		if !slices.Contains(registry.Unseen(false), what) {
 			t.Errorf("%s is not among what was never seen, before anything was", what)
 		}
 	}
 	registry.Check(emit(t, declaredEmission()))
 	for _, what := range seen {
-		if slices.Contains(registry.Unseen(), what) {
+		if slices.Contains(registry.Unseen(false), what) {
 			t.Errorf("%s was seen", what)
 		}
 	}
 	for _, what := range not {
-		if !slices.Contains(registry.Unseen(), what) {
+		if !slices.Contains(registry.Unseen(false), what) {
 			t.Errorf("%s was not seen", what)
 		}
 	}

@@ -169,7 +169,7 @@ func (n *node) checkBehind(front, behind *registry.Image, pulls [2]cri.Pull) {
 // manifest may wait for a moment as well.
 func (n *node) checkQueueTime(span otlp.Span, waited time.Duration) {
 	n.Helper()
-	seconds, _ := span.Attributes["pulltrace.pull.time.queue"].(float64)
+	seconds, _ := span.Attributes["pulltrace.pull.time.slot_wait"].(float64)
 	if d := time.Duration(seconds*float64(time.Second)) - waited; d < -time.Second || d > time.Second {
 		n.Errorf("the pull says that it had no slot for %g s, its manifest waited for %s", seconds, waited)
 	}

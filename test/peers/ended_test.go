@@ -101,7 +101,7 @@ func (n *node) checkHistograms(tb *table, tr *truth, outcome, reason string, pul
 		func(p pulled) between { return around(p.End.Sub(p.Start).Seconds(), clock) })
 	check("pulltrace.pull.resolve.duration", "pulltrace_pull_resolve_duration_seconds", outcome, durationBounds, fetched,
 		func(p pulled) between { return p.resolving() })
-	check("pulltrace.pull.queue.duration", "pulltrace_pull_queue_duration_seconds", outcome, durationBounds, fetched,
+	check("pulltrace.pull.slot_wait.duration", "pulltrace_pull_slot_wait_duration_seconds", outcome, durationBounds, fetched,
 		func(p pulled) between { return p.queueing() })
 	check("pulltrace.pull.download.duration", "pulltrace_pull_download_duration_seconds", outcome, durationBounds, fetched,
 		func(p pulled) between { return p.fetching() })
