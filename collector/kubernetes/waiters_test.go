@@ -133,8 +133,8 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
-// A pod as an API server gives it, with all that it has: what is kept is little.
-func TestRealPod(t *testing.T) {
+// Of a pod with all that an API server tells, what is not needed is not kept.
+func TestWholePod(t *testing.T) {
 	text, err := os.ReadFile("testdata/pod.json")
 	if err != nil {
 		t.Fatal(err)
