@@ -21,7 +21,7 @@ generate: ## semconv/README.md of semconv/registry, and what is made of the char
 test: unit test-deploy e2e peers ## all tests
 
 # Not cached: go cannot see that the chart or the binary has changed.
-test-deploy: ## the chart and the plain manifests
+test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
 	cd test/deploy && go test -v -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md

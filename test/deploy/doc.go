@@ -1,7 +1,7 @@
-// Package deploy checks what is in deploy/ and the Dockerfile: the chart as Helm
-// renders it, the plain manifests as kustomize does, and the image as BuildKit
-// builds it. Other suites take the image and Helm from here.
+// Package deploy renders what is in deploy/: the chart with a real Helm, the plain
+// manifests that are made of it, and the reference of its values. Its tests hold them to
+// what they promise. The image is in the package below it.
 //
-// Helm, helm-docs and BuildKit are pinned by the modules below, built once and kept
-// in the user's cache folder.
+// Helm and helm-docs are pinned by the modules below, built once and kept in the
+// user's cache folder.
 package deploy
