@@ -169,3 +169,30 @@ func TestSELinuxOptions(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What is for Kubernetes to understand arrives there as it was given.
+func TestPassedThrough(t *testing.T) {
+	m := render(t, "podLabels.team=a", "podAnnotations.b=c", "imagePullSecrets[0].name=registry", "nodeSelector.pool=gpu",
+		"affinity=null", "tolerations=null", "priorityClassName=", "updateStrategy.rollingUpdate.maxUnavailable=1")
+	pod, meta := m.pod(), m.daemonSet.Spec.Template.ObjectMeta
+	if meta.Labels["team"] != "a" || meta.Annotations["b"] != "c" {
+		t.Errorf("labels %v, annotations %v", meta.Labels, meta.Annotations)
+	}
+	for name, value := range m.daemonSet.Spec.Selector.MatchLabels {
+		if meta.Labels[name] != value {
+			t.Errorf("the pods lack the label %s=%s, by which they are found", name, value)
+		}
+	}
+	if diff := cmp.Diff([]corev1.LocalObjectReference{{Name: "registry"}}, pod.ImagePullSecrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"kubernetes.io/os": "linux", "pool": "gpu"}, pod.NodeSelector); diff != "" {
+		t.Errorf("node selector (-want +got):\n%s", diff)
+	}
+	if pod.Affinity != nil || pod.Tolerations != nil || pod.PriorityClassName != "" {
+		t.Errorf("what was taken away is there: %+v %+v %q", pod.Affinity, pod.Tolerations, pod.PriorityClassName)
+	}
+	if got := m.daemonSet.Spec.UpdateStrategy.RollingUpdate.MaxUnavailable.IntValue(); got != 1 {
+		t.Errorf("max unavailable is %d", got)
+	}
+}

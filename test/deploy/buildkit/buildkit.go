@@ -67,9 +67,10 @@ func buildRunc(ctx context.Context, src, out string) error {
 
 // Build is one build of a Dockerfile. Its steps have no network.
 type Build struct {
-	Context   string            // folder that is built, with its Dockerfile
-	Platforms []string          // as linux/arm64
-	Bases     map[string]string // folders with OCI layouts that stand for images it begins with
+	Context   string   // folder that is built, with its Dockerfile
+	Platforms []string // as linux/arm64
+	Base      string   // image that the Dockerfile begins with
+	Layout    string   // folder with an OCI layout of one image, which stands for it
 }
 
 // Archive builds into an archive, an OCI layout as a tar. One build runs at a time
@@ -102,25 +103,21 @@ func (b Build) Archive(ctx context.Context, archive string) error {
 }
 
 func (b Build) arguments(archive string) ([]string, error) {
-	args := []string{
+	root, err := rootOf(b.Layout)
+	if err != nil {
+		return nil, fmt.Errorf("reading what stands for %s: %w", b.Base, err)
+	}
+	return []string{
 		"--progress=plain",
 		"--frontend=dockerfile.v0",
 		"--local=context=" + b.Context,
 		"--local=dockerfile=" + b.Context,
+		"--oci-layout=base=" + b.Layout,
+		"--opt=context:" + b.Base + "=oci-layout://base@" + root.String(),
 		"--opt=platform=" + strings.Join(b.Platforms, ","),
 		"--opt=force-network-mode=none",
 		"--output=type=oci,dest=" + archive,
-	}
-	for image, layout := range b.Bases {
-		root, err := rootOf(layout)
-		if err != nil {
-			return nil, fmt.Errorf("reading what stands for %s: %w", image, err)
-		}
-		args = append(args,
-			"--oci-layout=base="+layout,
-			"--opt=context:"+image+"=oci-layout://base@"+root.String())
-	}
-	return args, nil
+	}, nil
 }
 
 // daemon is a running buildkitd.

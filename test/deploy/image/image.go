@@ -39,7 +39,7 @@ func Build(ctx context.Context, dir string, platforms ...string) (string, error)
 		return "", fmt.Errorf("copying the tree: %w", err)
 	}
 	archive := filepath.Join(dir, "pulltrace.tar")
-	build := buildkit.Build{Context: tree, Platforms: platforms, Bases: map[string]string{image: layout}}
+	build := buildkit.Build{Context: tree, Platforms: platforms, Base: image, Layout: layout}
 	return archive, build.Archive(ctx, archive)
 }
 
