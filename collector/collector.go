@@ -28,11 +28,20 @@ type Reporter interface {
 	Report(pull.Update)
 }
 
+// Pods watches the pods of this node that wait for an image. It only reads.
+type Pods interface {
+	// Watch hands to emit, in order, what the orchestrator shows whenever that
+	// changes, until ctx is done. That the orchestrator does not answer is told, and
+	// ends nothing.
+	Watch(ctx context.Context, emit func(pull.Waiting))
+}
+
 // Config is how to watch.
 type Config struct {
 	PollInterval   time.Duration // while there is a pull
 	IdleInterval   time.Duration // while there is none; an event wakes the poll at once
 	StallThreshold time.Duration // without movement, after which a pull is stalled
+	Pods           Pods          // nil without an orchestrator
 	Logger         *slog.Logger
 }
 
