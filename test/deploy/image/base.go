@@ -37,6 +37,11 @@ func base(ctx context.Context, root string) (string, error) {
 		if err := debian.Unpack(ctx, fs, packages...); err != nil {
 			return err
 		}
+		for _, dir := range []string{"tmp", "root", "go"} {
+			if err := os.MkdirAll(filepath.Join(fs, dir), 0o755); err != nil { // base-files has them
+				return err
+			}
+		}
 		if err := certificates(fs); err != nil {
 			return err
 		}
