@@ -3,7 +3,6 @@ package pull
 import (
 	"cmp"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ type waiters struct {
 // waiterKey tells waiters apart.
 type waiterKey struct{ uid, container, volume string }
 
-func (w *Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Volume} }
+func (w Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Volume} }
 
 // maxAttempts bounds the attempts that wait to be explained.
 const maxAttempts = 1000
@@ -88,14 +87,7 @@ func sameRepository(told, asked string) bool {
 		return told != ""
 	}
 	domain, path, _ := strings.Cut(asked, "/")
-	host, _, err := net.SplitHostPort(domain)
-	if err != nil {
-		return false
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return told == host+"/"+path
+	return told == withoutPort(domain)+"/"+path
 }
 
 // askedFor is who waits, or waited, for a pull. If they ask for different tags, and

@@ -250,7 +250,7 @@ func TestTimeInTheOrchestratorsQueue(t *testing.T) {
 	s.poll(60)
 	for i, want := range []float64{2, 8, -1} {
 		if got := s.ended[i].Waited.Seconds(); (got < 0) != (want < 0) || (want >= 0 && got != want) {
-			t.Errorf("pull %d was waited for for %g s, want %g", i, got, want)
+			t.Errorf("pull %d had waiters for %g s, want %g", i, got, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package pull
 
 import (
 	"cmp"
-	"net"
 	"strings"
 	"time"
 
@@ -62,10 +61,15 @@ func (r Reference) String() string {
 // Registry is the host of the registry, without its port.
 func (r Reference) Registry() string {
 	domain, _, _ := strings.Cut(r.Name, "/")
-	if host, _, err := net.SplitHostPort(domain); err == nil {
-		return host
+	return strings.Trim(withoutPort(domain), "[]") // an IPv6 address
+}
+
+// withoutPort is a host, or an IPv6 address in brackets, without its port.
+func withoutPort(domain string) string {
+	if colon := strings.LastIndexByte(domain, ':'); colon > strings.LastIndexByte(domain, ']') {
+		return domain[:colon]
 	}
-	return strings.Trim(domain, "[]") // an IPv6 address
+	return domain
 }
 
 // Attempt is one call for an image that failed, as the orchestrator tells it.
