@@ -8,12 +8,17 @@ import (
 	"testing"
 )
 
-// maxBinary is how large the binary may be. There is one on each node.
-const maxBinary = 28 << 20
+// maxBinary is how large the binary may be, in bytes. There is one on each node, and
+// it has 22.7 MB. It has 6 MB more when something in it looks methods up by name, as
+// text/template does: from then on the linker keeps every exported method of every
+// type that is used. This finds it:
+//
+//	go build -tags=grpcnotrace -ldflags=-dumpdep ./cmd/pulltrace 2>&1 | grep ReflectMethod
+const maxBinary = 24_000_000
 
 func TestBinaryIsSmall(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "pulltrace")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".") // as make build
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags=grpcnotrace", "-ldflags=-s -w", "-o", binary, ".") // as make build
 	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
@@ -22,7 +27,7 @@ func TestBinaryIsSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%.2f MiB", float64(info.Size())/(1<<20))
+	t.Logf("%.2f MB", float64(info.Size())/1e6)
 	if info.Size() >= maxBinary {
 		t.Errorf("the binary has %d bytes, want less than %d", info.Size(), maxBinary)
 	}
