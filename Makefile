@@ -11,8 +11,10 @@ LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# grpcnotrace leaves out pages of gRPC that nothing serves. Their templates would keep
+# the linker from dropping methods that are not used, see cmd/pulltrace/size_test.go.
 build: ## bin/pulltrace, static and stripped
-	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
+	go build -trimpath -tags=grpcnotrace -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
 
 generate: ## semconv/README.md of semconv/registry, and what is made of the chart
 	cd semconv/reference && go run .

@@ -1,22 +1,41 @@
 package main
 
-// helpTemplate is what `pulltrace --help` prints, narrow enough for a terminal
-// beside another one.
-const helpTemplate = `{{.Name}}: {{.Usage}}
+import (
+	"fmt"
+	"strings"
 
-{{.Description}}
+	"github.com/spf13/pflag"
+)
 
-Usage:
-  pulltrace [flags]
-  pulltrace version
+// help is what `pulltrace --help` prints, narrow enough for a terminal beside
+// another one. No template makes it, for the sake of the binary: see maxBinary.
+func help(flags *pflag.FlagSet) string {
+	var page strings.Builder
+	page.WriteString(description)
+	flags.VisitAll(func(f *pflag.Flag) {
+		kind, value := f.Value.Type(), f.DefValue
+		switch {
+		case kind == "stringSlice":
+			kind, value = "string", "" // one string each time, none at first
+		case kind == "string" && value != "":
+			value = fmt.Sprintf("%q", value)
+		}
+		fmt.Fprintf(&page, "\n  --%s %s ", f.Name, kind)
+		for _, v := range variables(f.Name) {
+			page.WriteString(" $" + v)
+		}
+		page.WriteString("\n      " + f.Usage)
+		if value != "" {
+			fmt.Fprintf(&page, " (default: %s)", value)
+		}
+		page.WriteString("\n")
+	})
+	return page.String()
+}
 
-Flags, and the variable of each:
-{{range .VisibleFlags}}{{if .GetEnvVars}}
-  --{{index .Names 0}} {{.TypeName}} {{range .GetEnvVars}} ${{.}}{{end}}
-      {{.GetUsage}}{{with .GetValue}} (default: {{.}}){{end}}
-{{end}}{{end}}`
+const description = `pulltrace: tell what this node pulls, whether it moves, and where the time went
 
-const description = `Pulltrace watches the image pulls of this node in containerd, from outside and
+Pulltrace watches the image pulls of this node in containerd, from outside and
 reading only, and exports each one by OTLP: gauges while it runs, histograms and
 one trace when it ends.
 
@@ -39,4 +58,11 @@ Everything about exporting is set by OpenTelemetry's own variables, among them:
 
 To see what it sees without a backend:
 
-  sudo OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=console pulltrace`
+  sudo OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=console pulltrace
+
+Usage:
+  pulltrace [flags]
+  pulltrace version
+
+Flags, and the variable of each:
+`

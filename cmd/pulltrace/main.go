@@ -6,29 +6,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
-	"github.com/urfave/cli/v3"
+	"github.com/spf13/pflag"
 
 	"github.com/pulltrace/pulltrace/collector"
 	"github.com/pulltrace/pulltrace/collector/containerd"
 	"github.com/pulltrace/pulltrace/collector/eventlog"
 	"github.com/pulltrace/pulltrace/collector/health"
 	"github.com/pulltrace/pulltrace/collector/telemetry"
+	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := command().Run(ctx, os.Args)
+	err := execute(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pulltrace:", err)
 		os.Exit(1)
 	}
+}
+
+// execute does what the arguments and the variables say.
+func execute(ctx context.Context, args []string, out io.Writer) error {
+	var s settings
+	flags := s.flags()
+	flags.Usage = func() { fmt.Fprint(out, help(flags)) } // for --help and -h
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("%w; see pulltrace --help", err)
+	}
+	if err := readVariables(flags); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		switch command := flags.Arg(0); command {
+		case "version":
+			_, err := fmt.Fprintln(out, buildInfo())
+			return err
+		case "help":
+			flags.Usage()
+			return nil
+		default:
+			return fmt.Errorf("unknown command %q; see pulltrace --help", command)
+		}
+	}
+
+	// All that is wrong at once, and before containerd is waited for.
+	if err := errors.Join(s.complete(), export.Check()); err != nil {
+		return err
+	}
+	log, err := newLogger(s.logLevel, s.logFormat)
+	if err != nil {
+		return err
+	}
+	s.collector.Logger = log
+	return run(ctx, s, log)
 }
 
 // shutdownTimeout bounds the last export. Kubernetes kills after 30 s.
@@ -78,16 +118,4 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 		log.Warn("the last export failed", "error", err)
 	}
 	return nil
-}
-
-// versionCommand is `pulltrace version`.
-func versionCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "version",
-		Usage: "print version and build",
-		Action: func(_ context.Context, c *cli.Command) error {
-			_, err := fmt.Fprintln(c.Root().Writer, buildInfo())
-			return err
-		},
-	}
 }

@@ -8,12 +8,17 @@ import (
 	"testing"
 )
 
-// maxBinary is how many bytes the binary may have. There is one on each node.
-const maxBinary = 28_000_000
+// maxBinary is how large the binary may be, in bytes. There is one on each node, and
+// it has 21.4 MB. It has 6 MB more when something in it looks methods up by name, as
+// text/template does: from then on the linker keeps every exported method of every
+// type that is used. This finds it:
+//
+//	go build -tags=grpcnotrace -ldflags=-dumpdep ./cmd/pulltrace 2>&1 | grep ReflectMethod
+const maxBinary = 23_000_000
 
 func TestBinaryIsSmall(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "pulltrace")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".") // as make build
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags=grpcnotrace", "-ldflags=-s -w", "-o", binary, ".") // as make build
 	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)

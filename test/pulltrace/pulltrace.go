@@ -146,7 +146,8 @@ var Build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(fresh)
-	if err := gobuild.Build(ctx, root, fresh, nil, "./cmd/pulltrace"); err != nil {
+	shipped := []string{"-tags=grpcnotrace", "-ldflags=-s -w"} // as make build
+	if err := gobuild.Build(ctx, root, fresh, shipped, "./cmd/pulltrace"); err != nil {
 		return "", fmt.Errorf("building pulltrace: %w", err)
 	}
 	binary := filepath.Join(dir, "pulltrace")
