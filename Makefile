@@ -1,14 +1,15 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers examples/demo
-GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 tools
+CODE   := . semconv/reference test test/conformance test/peers test/kubernetes examples/demo
+GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
+          test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-kubernetes test-matrix unit race e2e peers lint fmt demo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
@@ -16,7 +17,7 @@ build: ## bin/pulltrace, static and stripped
 generate: ## semconv/README.md, of semconv/registry
 	cd semconv/reference && go run .
 
-test: unit e2e peers ## all tests
+test: unit e2e peers test-kubernetes ## all tests
 
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
 	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)
@@ -39,6 +40,10 @@ e2e: ## tests against real containerds, which they build; as root
 # What becomes stale is waited for: seven minutes, and the builds before the first time.
 peers: ## tests behind a real Collector and Prometheus, which they build; as root
 	cd test/peers && go test -v -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
+
+# Tests that run beside others on the node wait for the kubelet more than they compute.
+test-kubernetes: ## tests on a real Kubernetes node, which they build; as root
+	cd test/kubernetes && go test -v -count=1 -parallel 16 -timeout 40m $(TESTFLAGS) ./...
 
 lint: ## linters, formats and go.mod files of every module
 	@status=0; \
