@@ -22,7 +22,9 @@ type settings struct {
 	collector collector.Config
 	node      telemetry.Node
 
-	layerMetrics bool
+	layerMetrics  bool
+	kubernetes    kubernetesFlags
+	healthAddress string
 }
 
 func command() *cli.Command {
@@ -73,6 +75,18 @@ func command() *cli.Command {
 				Usage: "name of the Kubernetes node; the host name, as a host, when left out", Sources: cli.EnvVars("PULLTRACE_NODE_NAME", "K8S_NODE_NAME"),
 			},
 			&cli.StringFlag{
+				Name: "kubernetes", Value: kubernetesAuto, Destination: &s.kubernetes.mode,
+				Usage: "watch the pods of the node that wait for an image: auto (in a cluster, or with --kubeconfig), on or off", Sources: cli.EnvVars("PULLTRACE_KUBERNETES"),
+			},
+			&cli.StringFlag{
+				Name: "kubeconfig", Destination: &s.kubernetes.kubeconfig,
+				Usage: "file that says how to reach Kubernetes; the pod's own access when left out", Sources: cli.EnvVars("PULLTRACE_KUBECONFIG"),
+			},
+			&cli.StringFlag{
+				Name: "health-address", Value: ":13133", Destination: &s.healthAddress,
+				Usage: "where /livez and /readyz answer; nowhere when empty", Sources: cli.EnvVars("PULLTRACE_HEALTH_ADDRESS"),
+			},
+			&cli.StringFlag{
 				Name: "log-level", Value: "info", Destination: &logLevel,
 				Usage: "debug, info, warn or error", Sources: cli.EnvVars("PULLTRACE_LOG_LEVEL"),
 			},
@@ -111,6 +125,9 @@ func (s *settings) complete() error {
 	}
 	if n := s.source.MaxConcurrentDownloads; n < 1 {
 		return fmt.Errorf("--max-concurrent-downloads must be at least 1, not %d", n)
+	}
+	if err := s.kubernetes.complete(s.node.Name); err != nil {
+		return err
 	}
 	s.node.Kubernetes = s.node.Name != ""
 	if !s.node.Kubernetes {

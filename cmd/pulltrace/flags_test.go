@@ -26,6 +26,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"--idle-interval":            {"--idle-interval=-1s"},
 		"--stall-threshold":          {"--stall-threshold=0"},
 		"--max-concurrent-downloads": {"--max-concurrent-downloads=0"},
+		"--kubernetes must be":       {"--kubernetes=yes"},
+		"--node-name":                {"--kubernetes=on"},
+		"kubeconfig /none":           {"--kubeconfig=/none", "--node-name=n1"},
+		"--health-address":           {"--health-address=127.0.0.1:http-nonsense"},
 		"--log-level":                {"--log-level=loud"},
 		"--log-format":               {"--log-format=xml"},
 		"poll-interval":              {"--poll-interval=often"},
@@ -71,6 +75,7 @@ func TestNodeName(t *testing.T) {
 	s := settings{}
 	s.collector.PollInterval, s.collector.IdleInterval, s.collector.StallThreshold = 1, 1, 1
 	s.source.MaxConcurrentDownloads = 3
+	s.kubernetes.mode = kubernetesOff
 	if err := s.complete(); err != nil || s.node.Name == "" || s.node.Kubernetes {
 		t.Errorf("without a name: %+v, %v; want the host's, as a host", s.node, err)
 	}

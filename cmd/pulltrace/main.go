@@ -17,6 +17,7 @@ import (
 	"github.com/pulltrace/pulltrace/collector"
 	"github.com/pulltrace/pulltrace/collector/containerd"
 	"github.com/pulltrace/pulltrace/collector/eventlog"
+	"github.com/pulltrace/pulltrace/collector/health"
 	"github.com/pulltrace/pulltrace/collector/telemetry"
 )
 
@@ -40,6 +41,18 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	if s.collector.Pods, err = s.kubernetes.pods(s.node.Name, log); err != nil {
+		return err
+	}
+	var reporters []collector.Reporter
+	if s.healthAddress != "" {
+		server, err := health.Listen(ctx, s.healthAddress, max(s.collector.PollInterval, s.collector.IdleInterval))
+		if err != nil {
+			return fmt.Errorf("--health-address: %w", err)
+		}
+		defer server.Close()
+		reporters = append(reporters, server)
+	}
 
 	id := telemetry.Identity{Version: buildVersion(), Node: s.node, Runtime: "containerd"}
 	if id.RuntimeVersion, err = source.Version(ctx); err != nil {
@@ -55,7 +68,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	}
 	reporter.LayerMetrics = s.layerMetrics
 	log.Info("watching containerd", "address", s.source.Address, "node", s.node.Name, "version", id.Version)
-	collector.New(s.collector, source, reporter, eventlog.New(log)).Run(ctx)
+	collector.New(s.collector, source, append(reporters, reporter, eventlog.New(log))...).Run(ctx)
 
 	log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)

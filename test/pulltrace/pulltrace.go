@@ -65,7 +65,7 @@ func Start(t testing.TB, c Config) *Process {
 		t.Fatal(err)
 	}
 	p := &Process{t: t, exited: make(chan struct{})}
-	p.cmd = exec.Command(binary, append([]string{"--containerd-address=" + c.Socket, "--log-level=debug"}, c.Flags...)...)
+	p.cmd = exec.Command(binary, append([]string{"--containerd-address=" + c.Socket, "--log-level=debug", "--health-address="}, c.Flags...)...)
 	p.cmd.Env = append([]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.Endpoint,
 		fmt.Sprintf("OTEL_METRIC_EXPORT_INTERVAL=%d", exportInterval.Milliseconds()),

@@ -52,7 +52,7 @@ func start(t *testing.T, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(binary, "--containerd-address="+filepath.Join(t.TempDir(), "none.sock")), exited: make(chan error, 1)}
+	p := &process{cmd: exec.Command(binary, "--containerd-address="+filepath.Join(t.TempDir(), "none.sock"), "--health-address="), exited: make(chan error, 1)}
 	p.cmd.Env, p.cmd.Stderr, p.cmd.Stdout = env, p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

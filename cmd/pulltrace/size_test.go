@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// maxBinary is how large the binary may be. There is one on each node.
+const maxBinary = 28 << 20
+
+func TestBinaryIsSmall(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "pulltrace")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, ".") // as make build
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, out)
+	}
+	info, err := os.Stat(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.2f MiB", float64(info.Size())/(1<<20))
+	if info.Size() >= maxBinary {
+		t.Errorf("the binary has %d bytes, want less than %d", info.Size(), maxBinary)
+	}
+}
+
+// The types of all of Kubernetes, and the clients made for them, are as large as
+// the rest.
+func TestOfKubernetesOnlyWhatIsNeeded(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(out))
+	client := false
+	for _, p := range packages {
+		client = client || p == "k8s.io/client-go/rest"
+		for _, heavy := range []string{"k8s.io/api", "k8s.io/client-go/kubernetes", "k8s.io/client-go/dynamic", "k8s.io/client-go/informers"} {
+			if p == heavy || strings.HasPrefix(p, heavy+"/") {
+				t.Errorf("the binary has %s", p)
+			}
+		}
+	}
+	if !client {
+		t.Error("the list lacks the client that is there")
+	}
+}
