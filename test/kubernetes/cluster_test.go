@@ -37,17 +37,17 @@ type cluster struct {
 	process   *pulltrace.Process
 }
 
-// unbounded makes the kubelet one that pulls as much at once as there is.
-var unbounded = sync.OnceValue(func() error {
-	return node.Get(nil).RestartKubelet(context.Background(), node.Pulls{})
-})
+// unbounded is done when the kubelet pulls as much at once as there is.
+var unbounded sync.Once
 
 // newCluster is for a test that may run beside others.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	n := node.Get(t)
 	t.Parallel()
-	if err := unbounded(); err != nil {
+	var err error
+	unbounded.Do(func() { err = n.RestartKubelet(t.Context(), node.Pulls{}) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	return newClusterOn(t, n)
@@ -104,11 +104,12 @@ func namespaceOf(test string) string {
 }
 
 // watch starts the Pulltrace, and waits until its first metrics have come.
-func (c *cluster) watch(kubeconfig string) {
+func (c *cluster) watch(kubeconfig string, env ...string) {
 	c.Helper()
 	c.process = pulltrace.Start(c.T, pulltrace.Config{
 		Socket:   node.Socket,
 		Endpoint: c.receiver.Endpoint(),
+		Env:      env,
 		Flags:    append([]string{"--node-name=" + node.Name, fmt.Sprint("--max-concurrent-downloads=", node.Downloads)}, kubernetesFlags(kubeconfig)...),
 	})
 	c.waitTold("the state of containerd", func() bool { return len(c.receiver.Points("pulltrace.source.up")) > 0 })

@@ -29,7 +29,7 @@ func TestCutInMidDownload(t *testing.T) {
 	if got := span.Attributes["error.type"]; got != "connection" {
 		t.Errorf("error.type %v, want connection", got)
 	}
-	c.checkWaiters(span, waiter{pod, "main"})
+	c.checkWaiters(span, mainOf(pod))
 	if got := c.refused("connection"); got != 0 {
 		t.Errorf("%v refused pulls: this one has fetched something", got)
 	}
@@ -40,7 +40,7 @@ func TestPodDeletedInMidPull(t *testing.T) {
 	c := newCluster(t)
 	img := c.push("app:1", 5*mib)
 	pod := c.createOf("app", img.Ref())
-	w := waiter{pod, "main"}
+	w := mainOf(pod)
 	c.checkWaiting(img, "1", w)
 	time.Sleep(time.Second)
 	if err := c.Client.CoreV1().Pods(c.namespace).Delete(t.Context(), pod.Name, metav1.DeleteOptions{}); err != nil {

@@ -5,6 +5,7 @@ package kubernetes
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,6 +63,12 @@ func (c *cluster) refusals(pod *corev1.Pod, img string, count int) (refusals int
 		return nil
 	})
 	return refusals
+}
+
+// registryName is how metrics name the registry: its host without the port.
+func (c *cluster) registryName() string {
+	host, _, _ := strings.Cut(c.Registry.Host(), ":")
+	return host
 }
 
 // served is how many bytes of config and layers the registry has served of images.

@@ -28,8 +28,9 @@ func TestLoadOfTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.process.Stop()
-	token := c.token([]string{"list", "watch"})
+	token := c.newToken(c.account(role))
 	own := c.makePods([]string{node.Name}, podsOfNode)
+	c.touch(own) // or they would be larger the second time
 	alone, aloneControl := c.measure(token, func() { c.touch(own) })
 	others := c.makePods(otherNodes(podsOfCluster/podsOfNode+1), podsOfCluster)
 	among, amongControl := c.measure(token, func() { c.touch(others[:updates]) })
@@ -81,6 +82,7 @@ func (c *cluster) measure(token string, change func()) (got, control load) {
 	if err := informer.Start(); err != nil {
 		c.Fatal(err)
 	}
+	c.checkUp(1)
 	got.list, control.list = ours.take(true), theirs.take(true)
 	change()
 	got.watch, control.watch = ours.take(false), theirs.take(true)

@@ -46,6 +46,7 @@ func (c *cluster) touch(pods []*corev1.Pod) {
 	c.Helper()
 	c.each(pods, func(ctx context.Context, i int) error {
 		pod := pods[i].DeepCopy()
+		pod.ResourceVersion = "" // whatever it is now
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
 			Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(time.Now()),
 		})

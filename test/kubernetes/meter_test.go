@@ -21,7 +21,11 @@ type meter struct {
 
 func startMeter(t *testing.T) *meter {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host, _, err := net.SplitHostPort(node.Server) // which the certificate is for
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

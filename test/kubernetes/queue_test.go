@@ -40,7 +40,7 @@ func testQueue(t *testing.T, pulls node.Pulls, slots int) {
 		span, k := c.spans(p.Image, 1)[0], c.pulledBy(p.pod, p.Ref())
 		c.checkPulled(span, p.Image, k)
 		c.checkQueued(span, k)
-		c.checkWaiters(span, waiter{p.pod, "main"})
+		c.checkWaiters(span, mainOf(p.pod))
 		spans, longest = append(spans, span), max(longest, k.waited)
 	}
 	if atOnce := mostAtOnce(spans); atOnce != slots {
@@ -77,7 +77,7 @@ func (c *cluster) checkQueueTotal(spans []otlp.Span) {
 	var got otlp.Point
 	c.waitTold("the total of queues", func() bool {
 		for _, p := range c.receiver.Points("pulltrace.pull.queue.duration") {
-			if p.Attributes["pulltrace.registry"] == c.Registry.Host() && p.Attributes["pulltrace.pull.outcome"] == "success" {
+			if p.Attributes["pulltrace.registry"] == c.registryName() && p.Attributes["pulltrace.pull.outcome"] == "success" {
 				got = p
 			}
 		}

@@ -37,7 +37,7 @@ func testRefusal(t *testing.T, status int, errorType string) {
 	c.waitRunning(pod)
 	span := c.spans(img, 1)[0]
 	c.checkPulled(span, img, c.pulledBy(pod, img.Ref()))
-	c.checkWaiters(span, waiter{pod, "main"})
+	c.checkWaiters(span, mainOf(pod))
 	if got := c.refused(errorType); got != 1 {
 		t.Errorf("%v refused pulls, want 1", got)
 	}

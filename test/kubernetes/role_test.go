@@ -13,8 +13,9 @@ import (
 	"github.com/pulltrace/pulltrace/test/kubernetes/node"
 )
 
-// role is what Pulltrace may do with pods.
-var role = []string{"get", "list", "watch"}
+// role is what Pulltrace may do with pods. Where the API server streams lists, it only
+// watches; it lists where that is too old to.
+var role = []string{"list", "watch"}
 
 // account is the name of the service account with these verbs, and of its role.
 func (c *cluster) account(verbs []string) string {
@@ -62,7 +63,13 @@ func (c *cluster) token(verbs []string) string {
 	if err != nil {
 		c.Fatal(err)
 	}
-	token, err := c.Client.CoreV1().ServiceAccounts(c.namespace).CreateToken(ctx, name.Name, &authenticationv1.TokenRequest{}, none)
+	return c.newToken(name.Name)
+}
+
+// newToken returns a token of a service account that there is.
+func (c *cluster) newToken(account string) string {
+	c.Helper()
+	token, err := c.Client.CoreV1().ServiceAccounts(c.namespace).CreateToken(c.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		c.Fatal(err)
 	}

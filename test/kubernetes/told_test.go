@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/pulltrace/pulltrace/test/otlp"
@@ -14,25 +15,34 @@ import (
 )
 
 const (
-	// within is how far a span may be off from what the kubelet clocked around it.
-	within = 500 * time.Millisecond
+	// within is how much longer the kubelet's call may take than the pull in it, on a
+	// machine that is busy with other pods.
+	within = 1500 * time.Millisecond
 	// second is added where one of the times is the API's, which has whole seconds.
 	second = time.Second
 )
 
-// waiter is a container of a pod, or a volume, as Pulltrace must tell it.
+// waiter is a container of a pod, or one of its volumes, as Pulltrace must tell it.
 type waiter struct {
-	pod       *corev1.Pod
-	container string
+	pod    *corev1.Pod
+	name   string
+	volume bool
 }
 
-func (w waiter) String() string { return w.pod.Namespace + "/" + w.pod.Name + "/" + w.container }
+// mainOf is the container main of a pod.
+func mainOf(pod *corev1.Pod) waiter { return waiter{pod: pod, name: "main"} }
+
+func (w waiter) String() string { return w.pod.Namespace + "/" + w.pod.Name + "/" + w.name }
 
 // attributes are those of the one who waits.
 func (w waiter) attributes() otlp.Attributes {
-	return otlp.Attributes{
-		"k8s.namespace.name": w.pod.Namespace, "k8s.pod.name": w.pod.Name, "k8s.pod.uid": string(w.pod.UID), "k8s.container.name": w.container,
+	attrs := otlp.Attributes{"k8s.namespace.name": w.pod.Namespace, "k8s.pod.name": w.pod.Name, "k8s.pod.uid": string(w.pod.UID)}
+	if w.volume {
+		attrs["k8s.volume.name"] = w.name
+	} else {
+		attrs["k8s.container.name"] = w.name
 	}
+	return attrs
 }
 
 // spans waits for as many spans of pulls of an image as there were, and returns them in
@@ -42,7 +52,7 @@ func (c *cluster) spans(img *registry.Image, count int) []otlp.Span {
 	var spans []otlp.Span
 	c.waitTold("the pull of "+img.Ref(), func() bool {
 		spans = slices.DeleteFunc(c.receiver.Spans("pull image"), func(s otlp.Span) bool {
-			return s.Attributes["container.image.name"] != img.Name() || s.Attributes["oci.manifest.digest"] != img.Root.Digest.String()
+			return s.Attributes["oci.manifest.digest"] != img.Root.Digest.String()
 		})
 		return len(spans) >= count
 	})
@@ -59,7 +69,10 @@ func (c *cluster) checkPulled(span otlp.Span, img *registry.Image, k pulled) {
 	if got := span.Attributes["pulltrace.pull.outcome"]; got != "success" {
 		c.Errorf("%s: outcome %v, want success", img.Ref(), got)
 	}
-	if took := span.End.Sub(span.Start); (took - k.alone).Abs() > within {
+	if got := span.Attributes["container.image.name"]; got != img.Name() {
+		c.Errorf("%s: the image is named %v", img.Ref(), got)
+	}
+	if took := span.End.Sub(span.Start); took > k.alone+within/10 || took < k.alone-within {
 		c.Errorf("%s: the span lasts %s, the kubelet's call took %s", img.Ref(), took, k.alone)
 	}
 	if got, want := span.Attributes["pulltrace.pull.bytes.downloaded"], img.Size(); got != want {
@@ -79,12 +92,17 @@ func (c *cluster) checkTag(span otlp.Span, tag string) {
 	}
 }
 
-// checkQueued checks how long a pull waited for its turn, to the second.
-func (c *cluster) checkQueued(span otlp.Span, k pulled) {
+// checkQueued checks how long a pull waited for its turn. The API has whole seconds, and
+// the kubelet takes some time more to see that an init container has ended.
+func (c *cluster) checkQueued(span otlp.Span, k pulled, more ...time.Duration) {
 	c.Helper()
 	got, ok := span.Attributes["pulltrace.pull.time.queue"].(float64)
 	queued := time.Duration(got * float64(time.Second))
-	if !ok || (queued-k.waited).Abs() > second+within {
+	allowed := second + within
+	for _, d := range more {
+		allowed += d
+	}
+	if !ok || (queued-k.waited).Abs() > allowed {
 		c.Errorf("%v: queued for %s (told: %t), the kubelet says %s", span.Attributes["container.image.name"], queued, ok, k.waited)
 	}
 }
@@ -100,7 +118,7 @@ func (c *cluster) checkWaiters(span otlp.Span, waiters ...waiter) {
 		one = waiters[0].attributes()
 	}
 	got := otlp.Attributes{}
-	for key := range (waiter{pod: &corev1.Pod{}}).attributes() {
+	for _, key := range []string{"k8s.namespace.name", "k8s.pod.name", "k8s.pod.uid", "k8s.container.name", "k8s.volume.name"} {
 		if value, ok := span.Attributes[key]; ok {
 			got[key] = value
 		}
@@ -109,24 +127,8 @@ func (c *cluster) checkWaiters(span otlp.Span, waiters ...waiter) {
 		c.Errorf("who waited for %v (-want +got):\n%s", span.Attributes["container.image.name"], diff)
 	}
 	told, _ := span.Attributes["pulltrace.pull.pods"].([]any)
-	if diff := cmp.Diff(list, told); diff != "" {
+	if diff := cmp.Diff(list, told, cmpopts.EquateEmpty()); diff != "" {
 		c.Errorf("the pods of %v (-want +got):\n%s", span.Attributes["container.image.name"], diff)
-	}
-}
-
-// checkVolume checks that a span names the pod of an image volume, and no container.
-func (c *cluster) checkVolume(span otlp.Span, w waiter) {
-	c.Helper()
-	want := w.attributes()
-	delete(want, "k8s.container.name")
-	got := otlp.Attributes{}
-	for key := range w.attributes() {
-		if value, ok := span.Attributes[key]; ok {
-			got[key] = value
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		c.Errorf("whose volume %v is (-want +got):\n%s", span.Attributes["container.image.name"], diff)
 	}
 }
 
@@ -138,7 +140,7 @@ func (c *cluster) waiting(img *registry.Image, w waiter) []otlp.Point {
 				return true
 			}
 		}
-		return p.Attributes["container.image.name"] != img.Name()
+		return p.Attributes["oci.manifest.digest"] != img.Root.Digest.String()
 	})
 }
 
@@ -172,7 +174,7 @@ func (c *cluster) checkNobodyWaits(img *registry.Image, waiters ...waiter) {
 // refused is how many refused pulls have been counted for a reason.
 func (c *cluster) refused(errorType string) (count float64) {
 	for _, p := range c.receiver.Points("pulltrace.pull.refused") {
-		if p.Attributes["pulltrace.registry"] == c.Registry.Host() && p.Attributes["error.type"] == errorType {
+		if p.Attributes["pulltrace.registry"] == c.registryName() && p.Attributes["error.type"] == errorType {
 			count = p.Value
 		}
 	}
