@@ -106,6 +106,7 @@ func (c *Collector) Run(ctx context.Context) {
 
 	last, cancel := context.WithTimeout(watching, lastLook)
 	defer cancel()
+	c.tracker.Close()
 	for c.poll(last) == echoDelay {
 		time.Sleep(echoDelay)
 	}

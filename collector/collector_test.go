@@ -25,9 +25,10 @@ type played struct {
 func (p *played) Observe(context.Context) (pull.Observation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.polls = append(p.polls, time.Now())
+	asked := time.Now()
+	p.polls = append(p.polls, asked)
 	time.Sleep(p.takes)
-	return pull.Observation{Time: time.Now(), Pulls: p.pulls}, p.err
+	return pull.Observation{Asked: asked, Time: time.Now(), Pulls: p.pulls}, p.err
 }
 
 func (p *played) Watch(ctx context.Context, emit func(pull.Event)) error {
@@ -66,6 +67,20 @@ func (p *played) polled(since time.Time) (n int) {
 	return n
 }
 
+// playedPods are pods that a test lets wait.
+type playedPods chan pull.Waiting
+
+func (p playedPods) Watch(ctx context.Context, emit func(pull.Waiting)) {
+	for {
+		select {
+		case w := <-p:
+			emit(w)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // kept is a reporter that keeps what it is told.
 type kept struct {
 	mu      sync.Mutex
@@ -98,6 +113,7 @@ type stage struct {
 	*testing.T
 
 	source   *played
+	pods     chan pull.Waiting
 	reporter *kept
 	stop     func() // ends the collector
 }
@@ -106,9 +122,10 @@ func play(t *testing.T, test func(*stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		source, reporter := &played{events: make(chan pull.Event)}, &kept{}
+		pods := make(playedPods)
 		c := New(Config{
 			PollInterval: time.Second, IdleInterval: 10 * time.Second, StallThreshold: time.Minute,
-			Logger: slog.New(slog.DiscardHandler),
+			Pods: pods, Logger: slog.New(slog.DiscardHandler),
 		}, source, reporter)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -116,7 +133,7 @@ func play(t *testing.T, test func(*stage)) {
 		stop := func() { cancel(); running.Wait() }
 		defer stop()
 		synctest.Wait()
-		test(&stage{t, source, reporter, stop})
+		test(&stage{t, source, pods, reporter, stop})
 	})
 }
 
@@ -225,6 +242,40 @@ func TestRunningPullIsNotToldAtTheEnd(t *testing.T) {
 		s.stop()
 		if got := s.reporter.ended(); got != 0 {
 			s.Errorf("%d pulls told as ended, want 0", got)
+		}
+	})
+}
+
+// What pods wait for is told at once, though nothing is polled for 10 s otherwise.
+func TestPodsWakeThePoll(t *testing.T) {
+	play(t, func(s *stage) {
+		time.Sleep(time.Second)
+		web := pull.Waiter{Pod: pull.Pod{UID: "1"}, Container: "main"}
+		s.pods <- pull.Waiting{Time: time.Now(), Up: true, Failed: []pull.Attempt{{Waiter: web, Time: time.Now(), Err: pull.ErrNotFound}}}
+		time.Sleep(echoDelay)
+		u := s.reporter.last()
+		if len(u.Refused) != 1 || u.Pods != (pull.PodWatch{On: true, Up: true}) {
+			s.Errorf("told %+v, want one refused pull and pods that are watched", u)
+		}
+	})
+}
+
+// A pull that waits for its reason when Run ends is told without.
+func TestUnexplainedAtTheEnd(t *testing.T) {
+	play(t, func(s *stage) {
+		image := pull.Image{Name: "docker.io/library/nginx", Root: "sha256:aa"}
+		web := pull.Waiter{Pod: pull.Pod{UID: "1"}, Container: "main", Image: pull.Reference{Name: image.Name, Tag: "1"}}
+		s.pods <- pull.Waiting{Time: time.Now(), Up: true, Waiters: []pull.Waiter{web}}
+		s.source.set([]pull.Reading{{ID: pull.ID{Lease: "a"}, Created: time.Now(), Image: image, Orchestrated: true}}, nil)
+		time.Sleep(11 * time.Second)
+		s.source.set(nil, nil)
+		time.Sleep(3 * time.Second)
+		if got := s.reporter.ended(); got != 0 {
+			s.Errorf("%d pulls told as ended before it is known why", got)
+		}
+		s.stop()
+		if got := s.reporter.ended(); got != 1 {
+			s.Errorf("%d pulls told as ended, want 1", got)
 		}
 	})
 }

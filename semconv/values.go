@@ -24,8 +24,6 @@ var (
 	OutcomeSuccess = OutcomeKey.String("success")
 	// OutcomeFailure is a pull that ended without.
 	OutcomeFailure = OutcomeKey.String("failure")
-	// OutcomeCanceled is a pull that went away after the pods that waited for it.
-	OutcomeCanceled = OutcomeKey.String("canceled")
 	// OutcomeUnknown is one of several pulls of an image of which the runtime
 	// recorded fewer than there were.
 	OutcomeUnknown = OutcomeKey.String("unknown")

@@ -35,7 +35,7 @@ func failuresOf(p *Pod) map[string]waiting {
 // each other without a change of reason or message are one state of the API, and
 // are told as one attempt. So is an attempt whose failure was passed over, since
 // the watch merges changes, if its message is that of the one before.
-func attempts(p *Pod, before, after map[string]waiting, now time.Time) []pull.Attempt {
+func attempts(p *Pod, deleted time.Time, before, after map[string]waiting, now time.Time) []pull.Attempt {
 	var failed []pull.Attempt
 	for c := range p.containers() {
 		is, ok := after[c.Name]
@@ -48,6 +48,7 @@ func attempts(p *Pod, before, after map[string]waiting, now time.Time) []pull.At
 		if !ok {
 			continue
 		}
+		w.Deleted = deleted
 		failed = append(failed, pull.Attempt{Waiter: w, Time: now, Err: errorType(reason, message), Message: message})
 	}
 	return failed
@@ -98,7 +99,7 @@ func (p *Pod) culprit(c *container, message string) (pull.Waiter, bool) {
 		}
 	}
 	ref, ok := referenceOf(image)
-	w.Pod, w.Image, w.Deleted = podOf(p), ref, deleted(p)
+	w.Pod, w.Image = podOf(p), ref
 	return w, ok
 }
 

@@ -38,6 +38,7 @@ type name struct{ namespace, name string }
 // entry is a pod.
 type entry struct {
 	uid      string
+	deleted  time.Time // when its end was asked for first; zero while nobody has
 	waiters  []pull.Waiter
 	failures map[string]waiting // by container; of those that wait after a failed pull
 }
@@ -117,12 +118,17 @@ func (l *level) set(p *Pod) (gone []pull.Waiter, failed []pull.Attempt) {
 	if before != nil && before.uid != p.Meta.UID {
 		gone, before = l.remove(n), nil
 	}
-	e := &entry{uid: p.Meta.UID, waiters: waitersOf(p), failures: failuresOf(p)}
 	if before == nil {
 		before = &entry{}
 	}
+	// Who asks again, to end it at once, makes the API server forget when the first did.
+	e := &entry{uid: p.Meta.UID, deleted: before.deleted, failures: failuresOf(p)}
+	if e.deleted.IsZero() {
+		e.deleted = deleted(p)
+	}
+	e.waiters = waitersOf(p, e.deleted)
 	l.pods[n] = e
-	return gone, attempts(p, before.failures, e.failures, now)
+	return gone, attempts(p, e.deleted, before.failures, e.failures, now)
 }
 
 // remove forgets a pod, and returns its waiters as they are told a last time.
@@ -132,12 +138,13 @@ func (l *level) remove(n name) []pull.Waiter {
 		return nil
 	}
 	delete(l.pods, n)
-	for i := range e.waiters {
-		if e.waiters[i].Deleted.IsZero() {
-			e.waiters[i].Deleted = l.now().UTC()
+	last := slices.Clone(e.waiters)
+	for i := range last {
+		if last[i].Deleted.IsZero() {
+			last[i].Deleted = l.now().UTC()
 		}
 	}
-	return e.waiters
+	return last
 }
 
 // tell emits the level if there is anything new: with the waiters of pods that

@@ -218,21 +218,21 @@ func TestAttemptsInAGap(t *testing.T) {
 }
 
 func TestPodsThatGo(t *testing.T) {
-	marked := func(grace int) *Pod {
+	marked := func(asked, grace int) *Pod {
 		p := podWith(t, "a", creating)
-		at := fmt.Sprintf(`{"metadata":{"namespace":"d","name":"a","uid":"uid-a","deletionTimestamp":"2026-11-26T10:00:%02dZ","deletionGracePeriodSeconds":%d}}`, 5+grace, grace)
+		at := fmt.Sprintf(`{"metadata":{"namespace":"d","name":"a","uid":"uid-a","deletionTimestamp":"2026-11-26T10:00:%02dZ","deletionGracePeriodSeconds":%d}}`, asked+grace, grace)
 		if err := json.Unmarshal([]byte(at), p); err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
 	s := newScript(t).watching(podWith(t, "a", creating))
-	s.update(marked(30))
+	s.update(marked(5, 30))
 	s.want("asked to go", "up=true a/c!10:00:05")
-	s.update(marked(0)) // the grace is over, or was shortened
+	s.update(marked(9, 0)) // asked once more, to go at once
 	s.want("still the same time")
 	s.now = s.now.Add(40 * time.Second)
-	if err := s.level.Delete(marked(0)); err != nil {
+	if err := s.level.Delete(marked(9, 0)); err != nil {
 		t.Fatal(err)
 	}
 	s.want("gone", "up=true a/c!10:00:05", "up=true")

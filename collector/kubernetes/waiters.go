@@ -28,14 +28,14 @@ const (
 // rounds of work on it: a container whose image is there waits until the round is
 // over. One that is restarted and pulls again (policy Always) does not wait, in
 // what kubelet tells, before that pull has failed.
-func waitersOf(p *Pod) []pull.Waiter {
+func waitersOf(p *Pod, deleted time.Time) []pull.Waiter {
 	if p.Status.Phase == "Succeeded" || p.Status.Phase == "Failed" {
 		return nil
 	}
 	var waiters []pull.Waiter
 	add := func(w pull.Waiter, image string) {
 		if ref, ok := referenceOf(image); ok {
-			w.Pod, w.Image, w.Deleted = podOf(p), ref, deleted(p)
+			w.Pod, w.Image, w.Deleted = podOf(p), ref, deleted
 			waiters = append(waiters, w)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // status is the JSON of container statuses: name, state, name, state, …
@@ -86,7 +87,7 @@ func TestWaiters(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := parse(t, `{"metadata":{"namespace":"d","name":"a","uid":"u"},"spec":{`+test.spec+`},"status":{`+strings.TrimSuffix(test.status, ",")+`}}`)
 			var got []string
-			for _, w := range waitersOf(p) {
+			for _, w := range waitersOf(p, time.Time{}) {
 				who := strings.TrimPrefix(whoOf(w), "a/")
 				if !w.Ready.IsZero() {
 					who += w.Ready.Format(" 15:04:05")
@@ -132,14 +133,14 @@ func TestCulprit(t *testing.T) {
 	}
 }
 
-// A pod as an API server gives it, with all that it has: what is kept is little.
-func TestRealPod(t *testing.T) {
+// Of a pod with all that an API server tells, what is not needed is not kept.
+func TestWholePod(t *testing.T) {
 	text, err := os.ReadFile("testdata/pod.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := parse(t, string(text))
-	ws := waitersOf(p)
+	ws := waitersOf(p, time.Time{})
 	if len(ws) != 1 || ws[0].Container != "app" || ws[0].Image.Name != "registry.example:5000/team/app" || ws[0].Image.Tag != "1.4.2" {
 		t.Errorf("waiters %+v", ws)
 	}

@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-logr/logr"
 )
 
 var patient = limits{answer: 10 * time.Second, silence: time.Minute}
@@ -218,6 +222,25 @@ func TestNew(t *testing.T) {
 		t.Setenv("KUBERNETES_SERVICE_HOST", "")
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", c, err, want)
+		}
+	}
+}
+
+// What client-go logs is seen with --log-level=debug alone, whatever it thinks of it.
+func TestClientGoIsQuiet(t *testing.T) {
+	for level, want := range map[slog.Level]string{slog.LevelInfo: "", slog.LevelDebug: "level=DEBUG msg=ended\nlevel=DEBUG msg=\"failed to watch\" err=gone pods=n1\n"} {
+		var b bytes.Buffer
+		handler := slog.NewTextHandler(&b, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})
+		log := logr.FromSlogHandler(debugOnly{handler})
+		log.Info("ended")
+		log.Error(errors.New("gone"), "failed to watch", "pods", "n1")
+		if b.String() != want {
+			t.Errorf("at level %s: %q, want %q", level, b.String(), want)
 		}
 	}
 }

@@ -49,10 +49,6 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	switch {
 	case h.attempt != nil:
 		e.err, e.message = h.attempt.Err, h.attempt.Message
-	case t.awaitsReason(h, now):
-		return ending{}, false
-	case h.unwanted():
-		e.outcome = Canceled
 	case t.shared(h):
 		e.outcome = Unknown
 	default:

@@ -48,14 +48,13 @@ var Phases = []Phase{Resolving, Queued, Downloading, Unpacking}
 // Outcome is how a pull ended.
 type Outcome string
 
-// The outcomes. Canceled is a pull that went away after the pods that waited for it.
-// Unknown is said when several pulls of one image ended and the runtime recorded fewer
-// of them than there were.
+// The outcomes. Unknown is said when several pulls of one image ended and the
+// runtime recorded fewer of them than there were. That a pull was canceled nobody
+// tells: the kubelet ends none, not even if all pods that wait for it are deleted.
 const (
-	Success  Outcome = "success"
-	Failure  Outcome = "failure"
-	Canceled Outcome = "canceled"
-	Unknown  Outcome = "unknown"
+	Success Outcome = "success"
+	Failure Outcome = "failure"
+	Unknown Outcome = "unknown"
 )
 
 // Estimate names a time or number of a pull that the runtime did not tell and
@@ -146,7 +145,7 @@ func (p *Pull) missing() int64 { return p.Size - p.Downloaded - p.Cached - p.Laz
 
 // Wasted is what an unsuccessful pull fetched and lost, in bytes.
 func (p *Pull) Wasted() int64 {
-	if p.Outcome == Failure || p.Outcome == Canceled {
+	if p.Outcome == Failure {
 		return p.Downloaded
 	}
 	return 0

@@ -74,6 +74,7 @@ type Update struct {
 	Active   []Pull // now running, by start
 	Started  []Pull // seen for the first time, as they stand
 	Ended    []Pull // each pull is in here once, in one Update
+	Over     []Pull // run no longer, and will be in Ended when it is known why they failed
 
 	Changes []Change // of these pulls, in the order in which each went through them
 
@@ -124,11 +125,11 @@ func (t *Tracker) Observe(o Observation) Update {
 
 	t.attribute(o.Time)
 	t.join()
-	refused := t.explain(o.Asked)
+	explained, refused := t.explain(o.Asked, o.Time)
 	starts := t.schedule()
 	t.move(o.Time, starts)
 
-	u := Update{Time: o.Time, SourceUp: true, Refused: refused}
+	u := Update{Time: o.Time, SourceUp: true, Ended: explained, Refused: refused}
 	for _, h := range byStart(slices.Values(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
@@ -141,7 +142,13 @@ func (t *Tracker) Observe(o Observation) Update {
 			u.Settling = true
 			continue
 		}
-		u.Ended = append(u.Ended, t.finish(h, end, o.Time, starts))
+		p := t.finish(h, end, o.Time, starts)
+		if t.awaitsReason(h, &p, o.Time) {
+			t.waiters.over = append(t.waiters.over, unexplained{h, p})
+			u.Over = append(u.Over, p)
+			continue
+		}
+		u.Ended = append(u.Ended, p)
 	}
 	u.Active = t.active(o.Time, starts)
 	t.forget(o.Time)
@@ -150,7 +157,8 @@ func (t *Tracker) Observe(o Observation) Update {
 
 // Unobserved returns the pulls as they stand when the runtime did not answer.
 func (t *Tracker) Unobserved(now time.Time) Update {
-	return t.changed(Update{Time: now, Active: t.active(now, t.schedule())})
+	explained, _ := t.explain(time.Time{}, now)
+	return t.changed(Update{Time: now, Active: t.active(now, t.schedule()), Ended: explained})
 }
 
 // active are the running pulls as they stand at a time, by start.
@@ -174,9 +182,6 @@ func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob
 	p.close(end)
 	if p.Outcome != Success && (h.lost || h.lostBytes()) {
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation
-	}
-	if end.outcome == Failure && h.attempt == nil && len(h.waiters) > 0 {
-		t.waiters.told = append(t.waiters.told, h)
 	}
 	t.past = append(t.past, h.transfers(end.at)...)
 	delete(t.pulls, h.id)

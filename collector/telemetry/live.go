@@ -63,14 +63,23 @@ func (r *Reporter) setImages(u pull.Update) {
 		key := imageKey{p.ID.Namespace, p.Image.Root}
 		pulls[key] = append(pulls[key], p)
 	}
-	for i := range u.Ended {
-		p := &u.Ended[i]
+	end := func(p *pull.Pull) {
 		key := imageKey{p.ID.Namespace, p.Image.Root}
 		if len(pulls[key]) == 0 {
 			im := r.image(key, p, now)
 			im.ended = now
 			im.update(p)
 		}
+	}
+	for i := range u.Ended {
+		if p := &u.Ended[i]; !r.over[p.ID] {
+			end(p)
+		}
+		delete(r.over, u.Ended[i].ID)
+	}
+	for i := range u.Over {
+		end(&u.Over[i])
+		r.over[u.Over[i].ID] = true
 	}
 	for key, running := range pulls {
 		r.image(key, running[0], now).update(running...)

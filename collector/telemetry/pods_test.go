@@ -102,3 +102,29 @@ func TestPodsOfASpan(t *testing.T) {
 		}
 	}
 }
+
+// The series of a pull that has failed end at once, and all else is told when it is
+// known why.
+func TestOverBeforeItIsToldWhy(t *testing.T) {
+	r := newRecorded(t)
+	p := running("a", 500)
+	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
+	over := ended("a", pull.Failure, 500)
+	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Over: []pull.Pull{over}})
+	if got := r.only(t, semconv.ImageRate); got != 0 || len(r.points(t, semconv.PullDuration)) > 0 {
+		t.Errorf("rate %g, %d durations; want 0 and none", got, len(r.points(t, semconv.PullDuration)))
+	}
+	r.release(func(*image) bool { return true }) // delivered
+	over.Err = pull.ErrRateLimited
+	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{over}})
+	if got := r.points(t, semconv.ImageRate); len(got) > 0 {
+		t.Errorf("%v, of series that had ended", got)
+	}
+	points := r.points(t, semconv.PullDuration)
+	if len(points) != 1 {
+		t.Fatalf("%d durations, want 1", len(points))
+	}
+	if why, _ := points[0].attrs.Value(standard.ErrorTypeKey); why.AsString() != "rate_limited" {
+		t.Errorf("it failed for %q, want rate_limited", why.AsString())
+	}
+}

@@ -40,6 +40,7 @@ type Reporter struct {
 	registries map[string]*registry
 	images     map[imageKey]*image
 	closing    bool              // series have ended, and were not closed yet
+	over       map[pull.ID]bool  // its series have ended, the rest is told later
 	counted    map[pull.ID]int64 // bytes that download.io has of a running pull
 	failures   map[string]labels // of polls, by error type
 }
@@ -65,6 +66,7 @@ func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 		began:        time.Now(),
 		registries:   make(map[string]*registry),
 		images:       make(map[imageKey]*image),
+		over:         make(map[pull.ID]bool),
 		counted:      make(map[pull.ID]int64),
 		failures:     make(map[string]labels),
 	}
@@ -107,12 +109,15 @@ func (r *Reporter) Report(u pull.Update) {
 	for i := range u.Active {
 		r.countBytes(&u.Active[i])
 	}
+	for i := range u.Over {
+		r.countBytes(&u.Over[i])
+	}
 	for _, c := range u.Changes {
 		r.changed(c, roots[c.Pull.ID])
 	}
 	r.countRunning(u)
 	r.setImages(u)
-	if len(u.Started)+len(u.Ended) > 0 {
+	if len(u.Started)+len(u.Over)+len(u.Ended) > 0 {
 		r.flusher.flush()
 	}
 }

@@ -40,13 +40,12 @@ func (s pullSpans) layer(ctx context.Context, l *pull.Layer) {
 	if start.IsZero() {
 		return
 	}
-	lost := s.pull.Outcome == pull.Failure || s.pull.Outcome == pull.Canceled
-	unfinished := lost && l.State != pull.LayerDone && l.State != pull.LayerCached
+	unfinished := s.failed() && l.State != pull.LayerDone && l.State != pull.LayerCached
 	if end.IsZero() || (unfinished && end.Before(s.pull.End)) {
 		end = s.pull.End
 	}
 	name := strconv.Itoa(l.Index) + " " + l.Digest.String()
-	ctx = s.span(ctx, semconv.SpanLayer, start, end, layerAttributes(l), unfinished && s.failed(), name)
+	ctx = s.span(ctx, semconv.SpanLayer, start, end, layerAttributes(l), unfinished, name)
 	if l.Download.Happened() {
 		s.span(ctx, semconv.SpanDownload, l.Download.Start, l.Download.End, nil, false, name, semconv.SpanDownload)
 	}

@@ -11,7 +11,7 @@ var fromKubernetes = []string{
 	"k8s.namespace.name", "k8s.pod.name", "k8s.pod.uid", "k8s.container.name", "k8s.volume.name",
 	"pulltrace.kubernetes.up", "pulltrace.image.pod.count", "pulltrace.image.tag",
 	"pulltrace.pull.pods", "pulltrace.pull.refused", "pulltrace.pull.queue.duration", "pulltrace.pull.time.queue",
-	"pulltrace.pull.outcome=canceled", "pulltrace.estimated=pull.pods",
+	"pulltrace.estimated=pull.pods",
 }
 
 func ofKubernetes(what string) bool {

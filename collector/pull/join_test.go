@@ -103,7 +103,7 @@ func TestTwoTagsOfOneRepository(t *testing.T) {
 		s.poll(3.1)
 		test.end(s)
 		s.poll(3.4)
-		s.poll(7)
+		s.poll(40)
 		got = s.ended[0]
 		if got.Outcome != test.outcome || pods(got) != test.pods || got.Image.Tag != test.tag || slices.Contains(got.Estimated, PullPods) != test.notKnown {
 			t.Errorf("%s: %s, %q waited for tag %q, estimated %v", name, got.Outcome, pods(got), got.Image.Tag, got.Estimated)
@@ -123,9 +123,9 @@ func TestReasonOfAFailure(t *testing.T) {
 	}{
 		"soon":                {reason: 4, waits: true, told: 4.1, want: ErrRateLimited},
 		"before it is missed": {reason: 2.9, waits: true, told: 3.4, want: ErrRateLimited},
-		"never":               {waits: true, told: 6.2, want: ErrOther},
+		"never":               {waits: true, told: 33.2, want: ErrOther},
 		"nobody would tell":   {told: 3.5, want: ErrOther},
-		"later than the end":  {reason: 20, waits: true, told: 6.2, want: ErrOther},
+		"later than the end":  {reason: 50, waits: true, told: 33.2, want: ErrOther},
 	} {
 		s := newScene(3)
 		if test.waits {
@@ -135,7 +135,7 @@ func TestReasonOfAFailure(t *testing.T) {
 		a.open(0, 2.1, 100, 2.4)
 		s.poll(2.5)
 		refused := 0
-		for now := 2.8; now < 30; now += 0.1 {
+		for now := 2.8; now < 60; now += 0.1 {
 			a.Gone = now > 2.85
 			if test.reason > 0 && now >= test.reason {
 				s.fail(test.reason, web, ErrRateLimited)
@@ -181,31 +181,49 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A pull that goes away after all pods that waited for it were deleted was canceled.
+// A pull of which all pods were deleted fails like any: nobody says why, and nobody is
+// waited for. They wait no longer.
 func TestPodsDeletedInMidPull(t *testing.T) {
-	gone, stays := waiter("gone", "app", "1", 0), waiter("stays", "app", "1", 0)
-	deleted := gone
-	deleted.Deleted = at(2.8)
-	for name, test := range map[string]struct {
-		before, after []Waiter
-		want          Outcome
-	}{
-		"the only one": {[]Waiter{gone}, []Waiter{deleted}, Canceled},
-		"one of two":   {[]Waiter{gone, stays}, []Waiter{deleted, stays}, Failure},
-		"none":         {[]Waiter{stays}, []Waiter{stays}, Failure},
+	s := newScene(3)
+	w := waiter("gone", "app", "1", 0)
+	s.wait(1, w)
+	a := s.lease("a", "app", 2, 1)
+	a.open(0, 2.1, 100, 2.4)
+	s.poll(2.5)
+	w.Deleted = at(2.8)
+	s.wait(2.8, w)
+	if got := pods(s.poll(2.9).Active[0]); got != "" {
+		t.Errorf("%q waits, and is deleted", got)
+	}
+	a.Gone = true
+	s.poll(3)
+	s.wait(3.1)
+	s.poll(3.3)
+	if len(s.ended) != 1 || s.ended[0].Outcome != Failure || s.ended[0].Err != ErrOther || pods(s.ended[0]) != "gone" {
+		t.Errorf("ended %+v, want one failure with the pod that waited", s.ended)
+	}
+}
+
+// What is not explained when Pulltrace ends, or while the runtime is away, is told
+// without.
+func TestNobodySaysWhy(t *testing.T) {
+	for name, end := range map[string]func(s *scene) Update{
+		"closed":   func(s *scene) Update { s.tracker.Close(); return s.poll(5) },
+		"source":   func(s *scene) Update { return s.tracker.Unobserved(at(40)) },
+		"api down": func(s *scene) Update { s.tracker.Wait(Waiting{Time: at(5)}); return s.poll(5) },
 	} {
 		s := newScene(3)
-		s.wait(1, test.before...)
+		s.wait(1, waiter("web", "app", "1", 0))
 		a := s.lease("a", "app", 2, 1)
 		a.open(0, 2.1, 100, 2.4)
 		s.poll(2.5)
-		s.wait(2.8, test.after...)
 		a.Gone = true
 		s.poll(3)
-		s.wait(3.1)
-		s.poll(7)
-		if got := s.ended[0]; got.Outcome != test.want || (got.Err != "") != (test.want == Failure) || got.Wasted() != 110 {
-			t.Errorf("%s: %s with error %q and %d bytes wasted, want %s", name, got.Outcome, got.Err, got.Wasted(), test.want)
+		if u := s.poll(4); len(u.Over) != 1 || len(u.Active) > 0 || u.Settling {
+			t.Errorf("%s: %d are over, %d active, settling %v; want one over", name, len(u.Over), len(u.Active), u.Settling)
+		}
+		if u := end(s); len(u.Ended) != 1 || u.Ended[0].Err != ErrOther || len(u.Changes) != 1 || u.Changes[0].Kind != Failed {
+			t.Errorf("%s: %+v, want one failure", name, u)
 		}
 	}
 }
@@ -225,8 +243,11 @@ func TestTimeInTheOrchestratorsQueue(t *testing.T) {
 			s.wait(start+0.6, first, second)
 		}
 		s.poll(start + 0.7)
-		s.poll(start + 5)
+		s.poll(start + 1)
+		s.wait(start+1, first, second)
 	}
+	s.tracker.Close() // nobody says why the others failed
+	s.poll(60)
 	for i, want := range []float64{2, 8, -1} {
 		if got := s.ended[i].Waited.Seconds(); (got < 0) != (want < 0) || (want >= 0 && got != want) {
 			t.Errorf("pull %d was waited for for %g s, want %g", i, got, want)

@@ -16,7 +16,9 @@ type waiters struct {
 	now     []Waiter
 	served  map[waiterKey]bool // whose first pull is told, or failed: when the next could begin is not known
 	failed  []Attempt          // that are not explained yet
-	told    []*history         // failed pulls that were told before the reason came
+	over    []unexplained      // pulls that have failed, until it is known why
+	told    []*history         // pulls that were told without it
+	closed  bool               // nobody will tell any more
 }
 
 // waiterKey tells waiters apart.
@@ -24,15 +26,8 @@ type waiterKey struct{ uid, container, volume string }
 
 func (w *Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Volume} }
 
-const (
-	// reasonTime is how long a pull that failed may wait to be told, for the reason:
-	// the orchestrator has it from the runtime, and tells when it gets round to it.
-	reasonTime = 3 * time.Second
-	// reasonLate is how long a reason that comes even later is still that of a pull.
-	reasonLate = time.Minute
-	// maxAttempts bounds the attempts that wait to be explained.
-	maxAttempts = 1000
-)
+// maxAttempts bounds the attempts that wait to be explained.
+const maxAttempts = 1000
 
 // Wait takes note of who waits for images. What it changes shows in the next
 // [Tracker.Observe].
@@ -47,6 +42,10 @@ func (t *Tracker) Wait(w Waiting) {
 		s.served[a.Waiter.key()] = true
 	}
 }
+
+// Close makes the next [Tracker.Observe] tell all pulls that are over: nobody will say
+// any more why they failed.
+func (t *Tracker) Close() { t.waiters.closed = true }
 
 // join notes who waits for which pull.
 func (t *Tracker) join() {
@@ -145,9 +144,9 @@ func (t *Tracker) viewWaiters(h *history, p *Pull, ended bool) {
 	}
 }
 
-// waits tells whether somebody still waits for an image.
+// waits tells whether somebody still waits for an image, and is not to end.
 func (s *waiters) waits(key waiterKey) bool {
-	return slices.ContainsFunc(s.now, func(w Waiter) bool { return w.key() == key })
+	return slices.ContainsFunc(s.now, func(w Waiter) bool { return w.key() == key && w.Deleted.IsZero() })
 }
 
 // assign finds the one waiter whose call a pull is: the orchestrator pulls for one
@@ -180,70 +179,10 @@ func (h *history) waitedFor() time.Duration {
 	return h.created.Sub(ready)
 }
 
-// explain gives each failed attempt to the pull that was its, if there was one, and
-// returns those that the registry refused before there was any: nobody has seen a pull
-// that could have been theirs by a look that was begun later.
-func (t *Tracker) explain(asked time.Time) (refused []Attempt) {
-	s := &t.waiters
-	s.failed = slices.DeleteFunc(s.failed, func(a Attempt) bool {
-		if h := t.failedPull(a); h != nil {
-			h.attempt = &a
-			return true
-		}
-		if i := slices.IndexFunc(s.told, func(h *history) bool { return h.failedFor(a) }); i >= 0 {
-			s.told = slices.Delete(s.told, i, i+1)
-			return true
-		}
-		if asked.Before(a.Time) {
-			return false
-		}
-		refused = append(refused, a)
-		return true
-	})
-	return refused
-}
-
-// failedPull is the pull that is over, not told, and may have been an attempt; the
-// first one of several.
-func (t *Tracker) failedPull(a Attempt) *history {
-	for _, h := range byEnd(maps.Values(t.pulls)) {
-		if !h.gone.IsZero() && h.record == nil && h.attempt == nil && h.failedFor(a) {
-			return h
-		}
-	}
-	return nil
-}
-
-// failedFor tells whether a pull that is gone may be what failed in an attempt.
-func (h *history) failedFor(a Attempt) bool {
-	_, waited := h.waiters[a.Waiter.key()]
-	return waited && h.created.Before(a.Time) && h.mayBe(a.Waiter.Image)
-}
-
-// awaitsReason tells whether the orchestrator may still say why a pull that is over
-// has failed.
-func (t *Tracker) awaitsReason(h *history, now time.Time) bool {
-	return t.waiters.up && len(h.waiters) > 0 && h.attempt == nil && !h.unwanted() && now.Sub(h.gone) < reasonTime
-}
-
-// unwanted tells whether the end of each pod that waited for a pull was asked for
-// before it was over.
-func (h *history) unwanted() bool {
-	for _, w := range h.waiters {
-		if w.Deleted.IsZero() || w.Deleted.After(h.gone) {
-			return false
-		}
-	}
-	return len(h.waiters) > 0
-}
-
 // forgetWaiters drops what nobody asks for any more.
 func (t *Tracker) forgetWaiters(now time.Time) {
 	s := &t.waiters
 	s.told = slices.DeleteFunc(s.told, func(h *history) bool { return now.Sub(h.gone) > reasonLate })
-	if len(s.served) == 0 {
-		return
-	}
 	waiting := make(map[waiterKey]bool, len(s.now))
 	for i := range s.now {
 		waiting[s.now[i].key()] = true
