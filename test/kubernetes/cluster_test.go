@@ -87,7 +87,10 @@ func (c *cluster) restartReceiver() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.Cleanup(receiver.Close)
+	c.Cleanup(func() {
+		receiver.Close()
+		c.checkDeclared(receiver)
+	})
 	c.receiver = receiver
 }
 
