@@ -21,9 +21,9 @@ func cgroupDirs(dir string) []string {
 		return []string{cgroups + cgroupRoot(dir)}
 	}
 	var dirs []string
-	hierarchies, _ := filepath.Glob(cgroups + "/*/tasks")
-	for _, tasks := range hierarchies {
-		dirs = append(dirs, filepath.Dir(tasks)+cgroupRoot(dir))
+	hierarchies, _ := filepath.Glob(cgroups + "/*/cgroup.procs")
+	for _, procs := range hierarchies {
+		dirs = append(dirs, filepath.Dir(procs)+cgroupRoot(dir))
 	}
 	return dirs
 }

@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"errors"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,27 +42,31 @@ func (n *Node) launchKubelet(ctx context.Context, pulls Pulls) error {
 	if err != nil {
 		return err
 	}
-	began := metav1.Now()
+	_, last := n.heartbeat(ctx)
+	time.Sleep(time.Until(last.Add(time.Second))) // they are told in whole seconds
 	n.kubelet, err = n.launch("kubelet", "--config="+config, "--kubeconfig="+n.path("kube/admin.kubeconfig"),
 		"--hostname-override="+Name, "--node-ip="+address, "-v=2")
 	if err != nil {
 		return err
 	}
-	return n.kubelet.until("the node to be ready", func() error { return n.ready(ctx, began) })
+	return n.kubelet.until("the node to be ready", func() error {
+		if ready, at := n.heartbeat(ctx); !ready || !at.After(last) {
+			return errors.New("the node is not ready")
+		}
+		return nil
+	})
 }
 
-// ready returns nil when a kubelet that was started at a time has said that the node is
-// ready.
-func (n *Node) ready(ctx context.Context, began metav1.Time) error {
+// heartbeat is when a kubelet said last whether the node is ready, if one ever did.
+func (n *Node) heartbeat(ctx context.Context) (ready bool, at time.Time) {
 	node, err := n.Client.CoreV1().Nodes().Get(ctx, Name, metav1.GetOptions{})
 	if err != nil {
-		return err
+		return false, time.Time{}
 	}
 	for _, c := range node.Status.Conditions {
-		heard := c.LastHeartbeatTime.Unix() >= began.Unix()
-		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue && heard {
-			return nil
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue, c.LastHeartbeatTime.Time
 		}
 	}
-	return errors.New("the node is not ready")
+	return false, time.Time{}
 }
