@@ -1,12 +1,12 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers test/kubernetes examples/demo
+CODE   := . semconv/reference test test/conformance test/peers test/deploy test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
-          test/kubernetes/node/v1.37 tools
+	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-kubernetes test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-deploy test-kubernetes test-matrix unit race e2e peers lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,10 +14,15 @@ help: ## this list
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
 
-generate: ## semconv/README.md, of semconv/registry
+generate: ## semconv/README.md of semconv/registry, and what is made of the chart
 	cd semconv/reference && go run .
+	cd test/deploy && go run ./generate
 
-test: unit e2e peers test-kubernetes ## all tests
+test: unit test-deploy e2e peers test-kubernetes ## all tests
+
+# Not cached: go cannot see that the chart or the binary has changed.
+test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
+	cd test/deploy && go test -v -count=1 -timeout 20m $(TESTFLAGS) ./...
 
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
 	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)

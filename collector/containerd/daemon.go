@@ -34,7 +34,7 @@ func (s *Source) identify(ctx context.Context) error {
 	if lost.IsZero() {
 		return nil
 	}
-	server, err := s.client.IntrospectionService().Server(ctx)
+	server, err := s.client.introspection.Server(ctx)
 	if err != nil {
 		s.lose(lost)
 		return fmt.Errorf("asking containerd for its UUID: %w", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	apievents "github.com/containerd/containerd/api/events"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
 	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/typeurl/v2"
@@ -30,7 +31,7 @@ var topics = []string{
 func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	envelopes, errs := s.client.Subscribe(ctx, topics...)
+	envelopes, errs := s.client.events.Subscribe(ctx, topics...)
 	for {
 		select {
 		case env := <-envelopes:
@@ -90,11 +91,11 @@ func (s *Source) imageEvent(ctx context.Context, e pull.Event, name string) (pul
 	if isImageID(name) {
 		return e, false
 	}
-	image, err := s.client.ImageService().Get(namespaces.WithNamespace(ctx, e.Namespace), name)
+	found, err := s.client.images.Get(namespaces.WithNamespace(ctx, e.Namespace), &imagesapi.GetImageRequest{Name: name})
 	if err != nil {
 		return e, false // deleted again
 	}
-	e = recordEvent(e.Namespace, e.Time, image)
+	e = recordEvent(e.Namespace, e.Time, found.GetImage())
 	s.remember(record{e.Namespace, e.Digest, e.Time})
 	return e, true
 }

@@ -205,7 +205,7 @@ func (k *look) small(l *lease, d digest.Digest) (b []byte, ok bool, err error) {
 		l.unusable[d] = true
 		return nil, false, nil
 	}
-	b, err = read(k.ctx, k.source.client.ContentStore(), info)
+	b, err = read(k.ctx, k.source.client.content, info)
 	if err != nil && !broken(err) {
 		return nil, false, nil
 	}
@@ -218,7 +218,7 @@ func (k *look) info(l *lease, d digest.Digest, fresh bool) (content.Info, error)
 	if info, known := l.infos[d]; known && !fresh {
 		return info, nil
 	}
-	info, err := k.source.client.ContentStore().Info(k.ctx, d)
+	info, err := k.source.client.content.Info(k.ctx, d)
 	if err == nil {
 		l.infos[d] = info
 	} else if broken(err) {
@@ -305,7 +305,7 @@ func (k *look) readLayers(l *lease, r *pull.Reading) error {
 
 // committed is when a snapshot was committed, zero if that is not known.
 func (k *look) committed(snapshotter string, id digest.Digest) (time.Time, error) {
-	info, err := k.source.client.SnapshotService(snapshotter).Stat(k.ctx, id.String())
+	info, err := k.source.client.snapshotter(snapshotter).Stat(k.ctx, id.String())
 	switch {
 	case err == nil && info.Kind == snapshots.KindCommitted:
 		return info.Created, nil

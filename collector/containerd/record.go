@@ -6,16 +6,17 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/images"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
 // recordEvent tells that an image record was written.
-func recordEvent(ns string, at time.Time, image images.Image) pull.Event {
-	parsed := imageName(image.Name)
-	parsed.Root = image.Target.Digest
+func recordEvent(ns string, at time.Time, image *imagesapi.Image) pull.Event {
+	parsed := imageName(image.GetName())
+	parsed.Root = digest.Digest(image.GetTarget().GetDigest())
 	return pull.Event{Time: at, Namespace: ns, Kind: pull.ImageStored, Digest: parsed.Root, Image: parsed}
 }
 
@@ -110,14 +111,14 @@ func (s *Source) stored(ctx context.Context, ns string, root digest.Digest, sinc
 	if s.told(ns, root, since) {
 		return nil, nil
 	}
-	list, err := s.client.ImageService().List(ctx, "target.digest=="+root.String())
-	if err != nil && broken(err) {
+	found, err := s.client.images.List(ctx, &imagesapi.ListImagesRequest{Filters: []string{"target.digest==" + root.String()}})
+	if err = errgrpc.ToNative(err); err != nil && broken(err) {
 		return nil, fmt.Errorf("listing images of %s: %w", root, err)
 	}
 	var records []pull.Event
-	for _, image := range list {
-		if !isImageID(image.Name) {
-			records = append(records, recordEvent(ns, image.UpdatedAt, image))
+	for _, image := range found.GetImages() {
+		if !isImageID(image.GetName()) {
+			records = append(records, recordEvent(ns, image.GetUpdatedAt().AsTime(), image))
 		}
 	}
 	return records, nil

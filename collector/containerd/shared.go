@@ -19,16 +19,16 @@ func (k *look) isShared(l *lease, info content.Info) (bool, error) {
 	if shared, known := l.shared[d]; known {
 		return shared, nil
 	}
-	list, err := k.source.client.NamespaceService().List(k.ctx)
+	list, err := k.source.client.listNamespaces(k.ctx)
 	if err != nil {
-		return false, fmt.Errorf("listing namespaces: %w", err)
+		return false, err
 	}
 	shared := false
 	for _, ns := range list {
 		if ns == k.namespace {
 			continue
 		}
-		other, err := k.source.client.ContentStore().Info(namespaces.WithNamespace(k.ctx, ns), d)
+		other, err := k.source.client.content.Info(namespaces.WithNamespace(k.ctx, ns), d)
 		switch {
 		case err == nil && other.CreatedAt.Before(l.created):
 			shared = true

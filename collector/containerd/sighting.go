@@ -31,13 +31,13 @@ func (s *Source) sight(ctx context.Context, ns string) {
 		return
 	}
 	ctx = namespaces.WithNamespace(ctx, ns)
-	list, err := s.client.LeasesService().List(ctx, pullLeases)
+	list, err := s.client.leases.List(ctx, pullLeases)
 	if err != nil {
 		return
 	}
 	for _, l := range list {
 		askedAt := time.Now()
-		resources, err := s.client.LeasesService().ListResources(ctx, l)
+		resources, err := s.client.leases.ListResources(ctx, l)
 		if err != nil {
 			continue
 		}

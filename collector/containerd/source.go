@@ -17,13 +17,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/mod/semver"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
@@ -42,7 +43,7 @@ type Config struct {
 // Observe while another one is in Watch.
 type Source struct {
 	config Config
-	client *client.Client
+	client *client
 	daemon daemon // that answered last
 	leases map[leaseKey]*lease
 
@@ -92,15 +93,15 @@ func New(config Config) (*Source, error) {
 }
 
 // Close ends the connection.
-func (s *Source) Close() error { return s.client.Close() }
+func (s *Source) Close() error { return s.client.conn.Close() }
 
 // Version is containerd's version, as it tells it.
 func (s *Source) Version(ctx context.Context) (string, error) {
-	v, err := s.client.Version(ctx)
+	v, err := s.client.version.Version(ctx, &emptypb.Empty{})
 	if err != nil {
-		return "", fmt.Errorf("asking containerd for its version: %w", err)
+		return "", fmt.Errorf("asking containerd for its version: %w", errgrpc.ToNative(err))
 	}
-	return strings.TrimPrefix(v.Version, "v"), nil
+	return strings.TrimPrefix(v.GetVersion(), "v"), nil
 }
 
 // Observe asks containerd for its pulls. After an error the next call starts
@@ -151,11 +152,7 @@ func (s *Source) namespaces(ctx context.Context) ([]string, error) {
 	if len(s.config.Namespaces) > 0 {
 		return s.config.Namespaces, nil
 	}
-	list, err := s.client.NamespaceService().List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing namespaces: %w", err)
-	}
-	return list, nil
+	return s.client.listNamespaces(ctx)
 }
 
 // pullLeases finds the leases that may be pulls: those that expire by
@@ -167,7 +164,7 @@ const pullLeases = `labels."containerd.io/gc.expire"`
 func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observation) error {
 	ctx = namespaces.WithNamespace(ctx, ns)
 	records := s.takeUnread(ns) // before the leases: one of theirs that is there is listed
-	list, err := s.client.LeasesService().List(ctx, pullLeases)
+	list, err := s.client.leases.List(ctx, pullLeases)
 	if err != nil {
 		return fmt.Errorf("listing leases: %w", err)
 	}
@@ -228,7 +225,7 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 		}
 		listed[item.ID] = true
 		askedAt := time.Now()
-		resources, err := s.client.LeasesService().ListResources(ctx, item)
+		resources, err := s.client.leases.ListResources(ctx, item)
 		switch {
 		case errdefs.IsNotFound(err):
 			delete(listed, item.ID) // it has just gone
@@ -255,7 +252,7 @@ func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, no
 
 // ingests are the open ingests of the namespace by the digest of their blob.
 func (s *Source) ingests(ctx context.Context) (ingests, error) {
-	statuses, err := s.client.ContentStore().ListStatuses(ctx)
+	statuses, err := s.client.content.ListStatuses(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing ingests: %w", err)
 	}

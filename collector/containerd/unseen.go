@@ -58,7 +58,7 @@ func (k *look) unseenLease(r record, known []*lease) (*lease, error) {
 	if slices.ContainsFunc(known, func(l *lease) bool { return l.root == r.root || l.content[r.root] }) {
 		return nil, nil
 	}
-	info, err := k.source.client.ContentStore().Info(k.ctx, r.root)
+	info, err := k.source.client.content.Info(k.ctx, r.root)
 	switch {
 	case err != nil && broken(err):
 		return nil, fmt.Errorf("asking for blob %s: %w", r.root, err)

@@ -18,7 +18,7 @@ func Cached(name, src, version string, build func(out string) error) (string, er
 	if err != nil {
 		return "", err
 	}
-	unlock, err := lock(dir + ".lock")
+	unlock, err := Lock(dir + ".lock")
 	if err != nil {
 		return "", err
 	}
@@ -51,9 +51,9 @@ func cacheDir(name, src, version string) (string, error) {
 	return filepath.Join(cache, "pulltrace", name, fmt.Sprintf("%s-%x", version, id[:6])), nil
 }
 
-// lock takes the lock file at path for this process, and returns what gives it
+// Lock takes the lock file at path for this process, and returns what gives it
 // back. It goes with the process, too.
-func lock(path string) (unlock func(), err error) {
+func Lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}

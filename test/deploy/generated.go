@@ -1,0 +1,50 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+)
+
+// Generated returns what is made of the chart and stands beside it, by the path in
+// the project.
+func Generated(ctx context.Context) (map[string][]byte, error) {
+	readme, err := valuesReference(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("making the reference of the chart's values: %w", err)
+	}
+	manifests, err := plainManifests(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("making the plain manifests: %w", err)
+	}
+	return map[string][]byte{
+		"deploy/chart/README.md":          readme,
+		"deploy/kustomize/pulltrace.yaml": manifests,
+	}, nil
+}
+
+// valuesReference is the chart's README, of its README.md.gotmpl and values.yaml.
+func valuesReference(ctx context.Context) ([]byte, error) {
+	chart, err := ChartDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := helmDocs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return run(exec.CommandContext(ctx, bin, "--dry-run", "--sort-values-order=file", "--log-level=warning", "--chart-search-root="+chart))
+}
+
+// ofHelm are the labels that are true of a release of Helm only.
+var ofHelm = regexp.MustCompile(`(?m)^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n`)
+
+// plainManifests is what the chart gives with its default values, for kubectl apply.
+func plainManifests(ctx context.Context) ([]byte, error) {
+	out, err := Template(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("# Made of the chart by `make generate`. Change it by a kustomization of your own.\n"), ofHelm.ReplaceAll(out, nil)...), nil
+}
