@@ -1,15 +1,15 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers test/deploy examples/demo
+CODE   := . semconv/reference test test/conformance test/peers test/deploy test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
-	$(wildcard test/deploy/*/v*) tools
+	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-deploy test-kubernetes test-matrix unit race e2e peers lint fmt demo
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # grpcnotrace leaves out pages of gRPC that nothing serves. Their templates would keep
 # the linker from dropping methods that are not used, see cmd/pulltrace/size_test.go.
@@ -20,7 +20,7 @@ generate: ## semconv/README.md of semconv/registry, and what is made of the char
 	cd semconv/reference && go run .
 	cd test/deploy && go run ./generate
 
-test: unit test-deploy e2e peers ## all tests
+test: unit test-deploy e2e peers test-kubernetes ## all tests
 
 # Not cached: go cannot see that the chart or the binary has changed.
 test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
@@ -47,6 +47,10 @@ e2e: ## tests against real containerds, which they build; as root
 # What becomes stale is waited for: seven minutes, and the builds before the first time.
 peers: ## tests behind a real Collector and Prometheus, which they build; as root
 	cd test/peers && go test -v -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
+
+# Tests that run beside others on the node wait for the kubelet more than they compute.
+test-kubernetes: ## tests on a real Kubernetes node, which they build; as root
+	cd test/kubernetes && go test -v -count=1 -parallel 16 -timeout 40m $(TESTFLAGS) ./...
 
 lint: ## linters, formats and go.mod files of every module
 	@status=0; \

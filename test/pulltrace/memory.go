@@ -5,24 +5,31 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // Memory returns the most memory that the process has had resident, in bytes.
 func (p *Process) Memory() int64 {
 	p.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	return MemoryOf(p.t, p.cmd.Process.Pid)
+}
+
+// MemoryOf is Memory of any process.
+func MemoryOf(t testing.TB, pid int) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(status)) {
 		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			if err != nil {
-				p.t.Fatal(err)
+				t.Fatal(err)
 			}
 			return kib << 10
 		}
 	}
-	p.t.Fatal("the kernel does not tell how much memory pulltrace has")
+	t.Fatal("the kernel does not tell how much memory a process has")
 	return 0
 }

@@ -134,7 +134,10 @@ func (r *Registry) pushManifest(img *Image, o imageOptions, arch string, layers 
 		Created:  &created,
 		Platform: ocispec.Platform{OS: "linux", Architecture: arch},
 		// The name makes configs differ even where all layers are shared.
-		Config: ocispec.ImageConfig{Labels: map[string]string{ocispec.AnnotationTitle: img.Repository + ":" + img.Tag}},
+		Config: ocispec.ImageConfig{
+			Labels:     map[string]string{ocispec.AnnotationTitle: img.Repository + ":" + img.Tag},
+			Entrypoint: o.entrypoint,
+		},
 		RootFS: ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{}},
 	}
 	descriptors := []ocispec.Descriptor{}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -27,11 +29,13 @@ type Layer struct {
 	// DiffID is the digest of the uncompressed tar.
 	DiffID digest.Digest
 
-	seed     [32]byte // all the content follows from it
-	fileSize int64    // negative: no such file
-	files    int      // further, empty ones
-	padding  int      // length of the gzip header's extra field, which makes Size exact
-	broken   bool     // the second half of the blob is no gzip
+	seed        [32]byte // all the content follows from it
+	fileSize    int64    // negative: no such file
+	files       int      // further, empty ones
+	padding     int      // length of the gzip header's extra field, which makes Size exact
+	broken      bool     // the second half of the blob is no gzip
+	program     []byte   // a file that can be run, under the name programName
+	programName string
 }
 
 // NewLayer makes a gzipped layer whose blob has exactly size bytes.
@@ -96,6 +100,20 @@ func NewLayerOfFiles(files int) (*Layer, error) {
 	return l, l.seal()
 }
 
+// NewProgramLayer makes a layer of one file, which can be run: the one at path, in the
+// root folder.
+func NewProgramLayer(path string) (*Layer, error) {
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layer{
+		Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip}, fileSize: -1,
+		program: program, programName: filepath.Base(path),
+	}
+	return l, l.seal()
+}
+
 // NewLayers makes a layer of each size, in order.
 func NewLayers(sizes ...int64) ([]*Layer, error) {
 	layers := make([]*Layer, len(sizes))
@@ -145,6 +163,15 @@ func (l *Layer) write(blob, diff io.Writer) error {
 	for i := range l.files {
 		empty := &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("empty-%x/%d", l.seed[:8], i), Mode: 0o644}
 		if err := tw.WriteHeader(empty); err != nil {
+			return err
+		}
+	}
+	if l.program != nil {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: l.programName, Mode: 0o755, Size: int64(len(l.program))}
+		if err := tw.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := tw.Write(l.program); err != nil {
 			return err
 		}
 	}

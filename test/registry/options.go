@@ -17,6 +17,7 @@ type imageOptions struct {
 	artifact       bool
 	types          mediaTypes
 	refName        string
+	entrypoint     []string
 	foreign        []*Layer // of the other platform's manifest
 }
 
@@ -50,6 +51,11 @@ func Docker() ImageOption {
 // media type.
 func Artifact(config string) ImageOption {
 	return func(o *imageOptions) { o.artifact, o.types.config = true, config }
+}
+
+// Entrypoint is the command that a container of the image runs.
+func Entrypoint(command ...string) ImageOption {
+	return func(o *imageOptions) { o.entrypoint = command }
 }
 
 // Attested adds an attestation of the manifest to the index, as BuildKit does.

@@ -1,0 +1,84 @@
+//go:build linux
+
+package node
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"path/filepath"
+	"text/template"
+
+	"github.com/pulltrace/pulltrace/test/cri"
+	"github.com/pulltrace/pulltrace/test/registry"
+)
+
+// Downloads is how many layers containerd fetches at once.
+const Downloads = 30
+
+//go:embed containerd.toml cni.conflist kubelet.yaml kubeconfig.yaml
+var texts embed.FS
+
+var templates = template.Must(template.ParseFS(texts, "*"))
+
+func render(name string, values any) (string, error) {
+	var text bytes.Buffer
+	err := templates.ExecuteTemplate(&text, name, values)
+	return text.String(), err
+}
+
+// startContainerd starts containerd and pulls the image that every pod needs for its
+// sandbox.
+func (n *Node) startContainerd(ctx context.Context) error {
+	program, err := registry.NewProgramLayer(filepath.Join(n.bin, "pause"))
+	if err != nil {
+		return err
+	}
+	pause, err := n.Registry.Push("pause:1", []*registry.Layer{program}, registry.Entrypoint("/pause"))
+	if err != nil {
+		return err
+	}
+	config, err := render("containerd.toml", map[string]any{"Bin": n.bin, "Dir": n.dir, "Pause": pause.Ref(), "Downloads": Downloads})
+	if err != nil {
+		return err
+	}
+	network, err := render("cni.conflist", nil)
+	if err != nil {
+		return err
+	}
+	if _, err := n.write("cni/pods.conflist", network); err != nil {
+		return err
+	}
+	if _, err := n.write("containerd.toml", config); err != nil {
+		return err
+	}
+	if err := n.launchContainerd(ctx); err != nil {
+		return err
+	}
+	client, err := cri.Dial(Socket)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Pull(ctx, pause.Ref()).Err
+}
+
+func (n *Node) launchContainerd(ctx context.Context) (err error) {
+	if n.containerd, err = n.launch("containerd", "--config", n.path("containerd.toml")); err != nil {
+		return err
+	}
+	return n.containerd.until("containerd to answer", func() error {
+		client, err := cri.Dial(Socket)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		return client.Ready(ctx)
+	})
+}
+
+// RestartContainerd ends containerd and starts it again. Containers go on.
+func (n *Node) RestartContainerd(ctx context.Context) error {
+	return errors.Join(n.containerd.end(), n.launchContainerd(ctx))
+}
