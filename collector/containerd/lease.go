@@ -193,8 +193,12 @@ const recordTime = 250 * time.Millisecond
 const nameTime = time.Second
 
 // isPull tells whether the lease has a root that comes from a registry, and a
-// name or no hope of one.
+// name or no hope of one. What was told as a pull is one until its lease goes: on a
+// slow disk the labels of a root come when nobody waits for them any more.
 func (l *lease) isPull(now time.Time) bool {
+	if l.told {
+		return true
+	}
 	named := l.image.Name != "" || l.gone || now.Sub(l.rootedAt) > nameTime
 	return l.root != "" && l.fetched && !l.authored && named
 }

@@ -67,3 +67,26 @@ func (n *node) checkLongCommit(span otlp.Span, img *registry.Image, atLeast time
 		}
 	}
 }
+
+// All that containerd writes takes more than a second. The labels of a root, which name the image
+// and tell that it comes from a registry, come long after it is there: the pull is told
+// by then, and goes on until it ends.
+func TestLabelsThatComeLate(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.daemon.Stop()
+	disk := slowdisk.Mount(n, filepath.Join(filepath.Dir(n.daemon.Socket), "root", "io.containerd.metadata.v1.bolt"))
+	n.Cleanup(n.daemon.Stop)
+	n.daemon.Restart()
+	img := n.push("late-labels:1", 1<<20)
+	process := n.watch("--idle-interval=250ms", "--poll-interval=250ms")
+	disk.Slow(600 * time.Millisecond) // twice for each transaction
+	done := n.cri.Start(n.Context(), img.Ref())
+	n.wait("the layers to be told", func() bool { return len(n.points("pulltrace.image.layer.count", img)) > 0 })
+	disk.Slow(0)
+	pull := <-done
+	n.mustGoWell(pull)
+	span := n.onlySpan(img, process)
+	n.checkSuccess(span, img, pull, n.servedFor(img))
+	n.checkSpans(span, img.Layers, img)
+}
