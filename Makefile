@@ -1,11 +1,11 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers examples/demo
+CODE   := . semconv/reference test test/conformance test/peers test/rules examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-matrix unit race test-rules e2e peers lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ build: ## bin/pulltrace, static and stripped
 generate: ## semconv/README.md, of semconv/registry
 	cd semconv/reference && go run .
 
-test: unit e2e peers ## all tests
+test: unit test-rules e2e peers ## all tests
 
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
 	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)
@@ -29,6 +29,10 @@ unit: ## tests that need nothing but Go
 
 race: ## the unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+# Not cached: go does not see that the rules have changed.
+test-rules: ## the alerts, by promtool, which it builds
+	cd test/rules && go test -count=1 $(TESTFLAGS) ./...
 
 # One package at a time, and no more tests than cores: the suites compare clocks.
 # Not cached: go cannot see that the binary they build has changed.
