@@ -1,12 +1,12 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers test/deploy test/kubernetes examples/demo
+CODE   := . semconv/reference test test/conformance test/peers test/rules test/deploy test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-kubernetes test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-kubernetes test-matrix unit race e2e peers lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ generate: ## semconv/README.md of semconv/registry, and what is made of the char
 	cd semconv/reference && go run .
 	cd test/deploy && go run ./generate
 
-test: unit test-deploy e2e peers test-kubernetes ## all tests
+test: unit test-deploy test-rules e2e peers test-kubernetes ## all tests
 
 # Not cached: go cannot see that the chart or the binary has changed.
 test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
@@ -37,6 +37,10 @@ unit: ## tests that need nothing but Go
 
 race: ## the unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+
+# Not cached: go does not see that the rules have changed.
+test-rules: ## the alerts, by promtool, which it builds
+	cd test/rules && go test -count=1 $(TESTFLAGS) ./...
 
 # One package at a time, and no more tests than cores: the suites compare clocks.
 # Not cached: go cannot see that the binary they build has changed.
