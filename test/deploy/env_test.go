@@ -1,6 +1,9 @@
 package deploy_test
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -8,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	syaml "sigs.k8s.io/yaml"
 )
 
 // Go's limit is below the kernel's, for each way to write it.
@@ -130,5 +134,27 @@ func TestPodMonitor(t *testing.T) {
 	labels := m.podMonitors[0]["metadata"].(map[string]any)["labels"].(map[string]any)
 	if labels["release"] != "stack" {
 		t.Errorf("labels %v", labels)
+	}
+}
+
+// The PrometheusRule has the rules and alerts as they stand, templates and all.
+func TestPrometheusRule(t *testing.T) {
+	m := render(t, "prometheusRule.enabled=true", "prometheusRule.labels.release=stack")
+	text, err := os.ReadFile(filepath.Join("..", "..", "dashboards", "pulltrace.rules.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]any
+	if err := syaml.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(m.rules["spec"], any(want)) {
+		t.Errorf("the rules are %v, want those of the file", m.rules["spec"])
+	}
+	if labels := m.rules["metadata"].(map[string]any)["labels"].(map[string]any); labels["release"] != "stack" {
+		t.Errorf("labels %v", labels)
+	}
+	if without := render(t); without.rules != nil {
+		t.Error("there are rules that nobody asked for")
 	}
 }

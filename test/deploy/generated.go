@@ -3,12 +3,14 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 )
 
-// Generated returns what is made of the chart and stands beside it, by the path in
-// the project.
+// Generated returns what is made of the chart and stands beside it, and the rules that
+// it has a copy of, by the path in the project.
 func Generated(ctx context.Context) (map[string][]byte, error) {
 	readme, err := valuesReference(ctx)
 	if err != nil {
@@ -18,9 +20,18 @@ func Generated(ctx context.Context) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the plain manifests: %w", err)
 	}
+	chart, err := ChartDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := os.ReadFile(filepath.Join(chart, "..", "..", "dashboards", "pulltrace.rules.yaml"))
+	if err != nil {
+		return nil, err
+	}
 	return map[string][]byte{
-		"deploy/chart/README.md":          readme,
-		"deploy/kustomize/pulltrace.yaml": manifests,
+		"deploy/chart/README.md":            readme,
+		"deploy/chart/pulltrace.rules.yaml": rules, // Helm reads nothing that is outside of the chart
+		"deploy/kustomize/pulltrace.yaml":   manifests,
 	}, nil
 }
 

@@ -24,6 +24,7 @@ type manifests struct {
 	role        *rbacv1.ClusterRole
 	binding     *rbacv1.ClusterRoleBinding
 	podMonitors []map[string]any
+	rules       map[string]any
 }
 
 // render renders the chart with values that are given as to --set.
@@ -73,6 +74,8 @@ func read(t *testing.T, text []byte) manifests {
 			var monitor map[string]any
 			strictly(&monitor)
 			m.podMonitors = append(m.podMonitors, monitor)
+		case "PrometheusRule":
+			strictly(&m.rules)
 		default:
 			t.Fatalf("the chart has a %q", head.Kind)
 		}
