@@ -90,6 +90,6 @@ func (t *Tracker) failedPull(a *Attempt) *history {
 
 // failedIn tells whether a pull that is gone may be what failed in an attempt.
 func (h *history) failedIn(a *Attempt) bool {
-	_, waited := h.waiters[a.Waiter.key()]
-	return waited && h.created.Before(a.Time) && h.mayBe(a.Waiter.Image)
+	w, waited := h.waiters[a.Waiter.key()]
+	return waited && w.Image == a.Waiter.Image && h.created.Before(a.Time) && h.mayBe(a.Waiter.Image)
 }

@@ -51,8 +51,8 @@ func (t *Tracker) join() {
 	for _, h := range byStart(maps.Values(t.pulls)) {
 		for i := range t.waiters.now {
 			w := &t.waiters.now[i]
-			_, known := h.waiters[w.key()]
-			if known || (h.gone.IsZero() && h.isFor(w)) {
+			before, known := h.waiters[w.key()]
+			if known && before.Image == w.Image || h.gone.IsZero() && h.isFor(w) {
 				h.waiters[w.key()] = *w
 			}
 		}

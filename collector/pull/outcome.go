@@ -71,7 +71,7 @@ func (t *Tracker) takeDiscarded(h *history) {
 	for i, d := range h.manifest.Layers {
 		b := h.blobs[d.Digest]
 		_, c := h.chainOf(i)
-		if c == nil || !c.ours || !b.committed.IsZero() {
+		if c == nil || !c.ours || !b.committed.IsZero() || c.committed.Before(b.opened) {
 			continue
 		}
 		key := claimKey{h.id.Namespace, d.Digest, false}

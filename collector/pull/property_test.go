@@ -21,8 +21,12 @@ func TestRandomHistories(t *testing.T) {
 			w.tracker.stallAfter = 2 * time.Second // some stand still for longer
 			for step := range 120 {
 				w.step(float64(step) / 4)
+				w.pods(float64(step)/4 + 0.05)
 				w.look(float64(step)/4 + 0.1)
 			}
+			w.tracker.Close()
+			w.checks.hold(w.poll(40))
+			w.checks.allTold()
 		})
 	}
 }
@@ -127,6 +131,8 @@ func (w *world) look(now float64) {
 type checks struct {
 	t        *testing.T
 	started  map[ID]bool
+	over     map[ID]bool
+	attempts map[string]string // that failed, by message; what each was taken for
 	ended    map[ID]bool
 	progress map[ID]float64
 	last     map[ID]ChangeKind
@@ -134,7 +140,7 @@ type checks struct {
 
 func newChecks(t *testing.T) *checks {
 	t.Helper()
-	return &checks{t: t, started: map[ID]bool{}, ended: map[ID]bool{}, progress: map[ID]float64{}, last: map[ID]ChangeKind{}}
+	return &checks{t: t, started: map[ID]bool{}, over: map[ID]bool{}, attempts: map[string]string{}, ended: map[ID]bool{}, progress: map[ID]float64{}, last: map[ID]ChangeKind{}}
 }
 
 func (c *checks) hold(u Update) {
@@ -158,9 +164,10 @@ func (c *checks) hold(u Update) {
 			c.t.Errorf("%s ended %q from %s to %s", p.ID.Lease, p.Outcome, p.Start, p.End)
 		}
 	}
+	c.reasons(u)
 	c.turns(u)
 	for _, p := range u.Active {
-		if c.ended[p.ID] {
+		if c.ended[p.ID] || c.over[p.ID] {
 			c.t.Errorf("%s came back", p.ID.Lease)
 		}
 		c.check(p)
