@@ -28,7 +28,7 @@ func TestLoadOfTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.process.Stop()
-	token := c.newToken(c.account(role))
+	token := c.newToken(c.account(c.role()))
 	own := c.makePods([]string{node.Name}, podsOfNode)
 	c.touch(own) // or they would be larger the second time
 	alone, aloneControl := c.measure(token, func() { c.touch(own) })
