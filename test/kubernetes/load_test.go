@@ -55,7 +55,7 @@ func TestLoadOfTheAPI(t *testing.T) {
 	tw.Flush()
 	t.Logf("\n%s", table.String())
 
-	if among.list > alone.list*11/10 {
+	if among.list > 2*alone.list { // while there are 45 times as many pods; compression and frames differ
 		t.Errorf("the list has %d bytes, and %d where there are other nodes", alone.list, among.list)
 	}
 	if perUpdate := among.watch / updates; perUpdate > 10 {

@@ -123,7 +123,7 @@ func TestImageVolume(t *testing.T) {
 // Two pods wait for one image at once. The kubelet pulls it for each of them.
 func TestTwoPodsOneImage(t *testing.T) {
 	c := newCluster(t)
-	img := c.push("app:1", 3*mib)
+	img := c.push("app:1", 6*mib) // so that the second is asked for before the first is there
 	first := mainOf(c.createOf("first", img.Ref()))
 	second := mainOf(c.createOf("second", img.Ref()))
 	c.checkWaiting(img, "1", first, second)
