@@ -181,7 +181,9 @@ func watchPods(t *testing.T, a *api, limits limits) *watched {
 		t.Fatal(err)
 	}
 	p.limits = limits
-	p.limits.retry = &wait.Backoff{Duration: 100 * time.Millisecond, Cap: time.Second, Steps: 10, Factor: 2}
+	if p.limits.retry == nil {
+		p.limits.retry = &wait.Backoff{Duration: 100 * time.Millisecond, Cap: time.Second, Steps: 10, Factor: 2}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

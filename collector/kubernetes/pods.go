@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
@@ -67,7 +68,30 @@ func New(c Config) (*Pods, error) {
 func (p *Pods) Watch(ctx context.Context, emit func(pull.Waiting)) {
 	l := newLevel(p.node, p.log, emit)
 	defer l.close()
-	w := &watcher{pods: p, level: l, running: ctx}
+	pause := relist.DelayWithReset(clock.RealClock{}, relistReset)
+	for {
+		p.reflect(ctx, l)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause()):
+		}
+	}
+}
+
+// A version is too old when the API server has started again. The reflector would then wait
+// with its list as after one more failure, up to a minute if there were some just before,
+// in which no pod is seen. So another one takes its place, which lists first. All
+// nodes do so at about the same time, hence the chance in it.
+var relist = wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 1, Steps: 6, Cap: 30 * time.Second}
+
+const relistReset = 2 * time.Minute
+
+// reflect keeps the level, until ctx is done or the version to watch from is too old.
+func (p *Pods) reflect(ctx context.Context, l *level) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	w := &watcher{pods: p, level: l, running: ctx, expired: end}
 	r := cache.NewReflectorWithOptions(w, &Pod{}, l, cache.ReflectorOptions{Name: "pods", Backoff: p.limits.retry})
 	// It may sleep between two attempts for longer than ctx lasts.
 	go r.RunWithContext(ctx)

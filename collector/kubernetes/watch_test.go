@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 var patient = limits{answer: 10 * time.Second, silence: time.Minute}
@@ -121,6 +122,18 @@ func TestExpired(t *testing.T) {
 	w.wants("the pods", "up=true a/c")
 	w.wants("read again", "up=true a/c b/c")
 	w.logged("level=WARN", 0)
+}
+
+// The same when the API server was away before, for so long that the next attempt would be
+// far off.
+func TestExpiredAfterFailures(t *testing.T) {
+	t.Parallel()
+	gone := event("ERROR", statusOf4xx(410, "Expired", "too old resource version: 5 (99)"))
+	a := newAPI(t, firstly(list("5"), list("99", podJSON("b", "90", creating))),
+		firstly(noWatchList, streams(gone), noWatchList, streams()))
+	w := watchPods(t, a, limits{answer: 10 * time.Second, silence: time.Minute, retry: &wait.Backoff{Duration: time.Hour}})
+	w.wants("no pod", "up=true")
+	w.wants("read again", "up=true b/c")
 }
 
 func TestAnswerThatDoesNotCome(t *testing.T) {

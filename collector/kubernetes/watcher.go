@@ -19,6 +19,7 @@ type watcher struct {
 	pods    *Pods
 	level   *level
 	running context.Context //nolint:containedctx // List and Watch, which the reflector calls without one, end with it
+	expired func()          // ends the reflector
 }
 
 // List reads the pods of the node. The answer comes from the API server's cache
@@ -79,13 +80,17 @@ func (w *watcher) narrow(o *metav1.ListOptions) *metav1.ListOptions {
 }
 
 // failed tells the level of a call that failed, if it is worth telling: a version
-// that is too old is followed by a list at once, and so is a streamed list, where
+// that is too old is followed by a list in a moment, and a streamed list at once, where
 // the API server refuses it because it has none.
 func (w *watcher) failed(verb string, err error) {
-	if w.running.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || verb == "watch" && apierrors.IsInvalid(err) {
-		return
+	switch old := apierrors.IsResourceExpired(err) || apierrors.IsGone(err); {
+	case w.running.Err() != nil:
+	case old && verb == "watch":
+		w.expired()
+	case old || verb == "watch" && apierrors.IsInvalid(err):
+	default:
+		w.level.failed(verb, err)
 	}
-	w.level.failed(verb, err)
 }
 
 // stream is a watch that ends when nothing comes for a while.

@@ -66,6 +66,23 @@ func Notes(ctx context.Context, args ...string) (string, error) {
 	return release.Info.Notes, nil
 }
 
+// Install installs the chart in a cluster, by a kubeconfig, into a namespace that there is,
+// with further arguments of helm install. It does not wait.
+func Install(ctx context.Context, kubeconfig, namespace string, args ...string) error {
+	chart, err := ChartDir(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = helm(ctx, append([]string{"install", Release, chart, "--kubeconfig=" + kubeconfig, "--namespace=" + namespace}, args...)...)
+	return err
+}
+
+// Uninstall removes what Install has made.
+func Uninstall(ctx context.Context, kubeconfig, namespace string) error {
+	_, err := helm(ctx, "uninstall", Release, "--kubeconfig="+kubeconfig, "--namespace="+namespace)
+	return err
+}
+
 // helm runs Helm apart from what the user has configured.
 func helm(ctx context.Context, args ...string) ([]byte, error) {
 	bin, err := Helm(ctx)

@@ -69,10 +69,10 @@ func TestSocketGroup(t *testing.T) {
 	}
 }
 
-// The role is these three verbs on pods and nothing else, and it is the account's.
+// The role is these two verbs on pods and nothing else, and it is the account's.
 func TestRole(t *testing.T) {
 	m := render(t)
-	want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
+	want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list", "watch"}}}
 	if diff := cmp.Diff(want, m.role.Rules); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}

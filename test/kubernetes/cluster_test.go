@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,17 +26,22 @@ const (
 	// look at a pull of a few MiB.
 	rate = 1 * mib
 
-	arrivalLimit = 30 * time.Second // for what must come, at the longest
+	arrivalLimit = 90 * time.Second // for what must come, at the longest, on a machine that is busy
 )
 
 // cluster is a namespace of the node for one test, and the Pulltrace that watches.
 type cluster struct {
 	*testing.T
 	*node.Node
+	// Registry is the test's own. Metrics name it by its address alone, so each has one:
+	// every Pulltrace sees what all tests pull.
+	Registry  *registry.Registry
 	namespace string
 	receiver  *otlp.Receiver
 	process   *pulltrace.Process
 }
+
+var registries atomic.Int32
 
 // unbounded is done when the kubelet pulls as much at once as there is.
 var unbounded sync.Once
@@ -53,19 +59,32 @@ func newCluster(t *testing.T) *cluster {
 	return newClusterOn(t, n)
 }
 
-// newClusterWith is for a test that has the node, and a kubelet of its own, to itself.
-func newClusterWith(t *testing.T, pulls node.Pulls) *cluster {
+// withKubelet is the node for a test that has it, and a kubelet of its own, to itself.
+func withKubelet(t *testing.T, pulls node.Pulls) *node.Node {
 	t.Helper()
 	n := node.Get(t)
 	if err := n.RestartKubelet(t.Context(), pulls); err != nil {
 		t.Fatal(err)
 	}
-	return newClusterOn(t, n)
+	return n
 }
 
 func newClusterOn(t *testing.T, n *node.Node) *cluster {
 	t.Helper()
-	c := &cluster{T: t, Node: n, namespace: namespaceOf(t.Name())}
+	c := newNamespaceOn(t, n)
+	c.watch(c.kubeconfig(c.role()))
+	return c
+}
+
+// newNamespaceOn is a cluster in which no Pulltrace runs yet.
+func newNamespaceOn(t *testing.T, n *node.Node) *cluster {
+	t.Helper()
+	reg, err := registry.StartOn(fmt.Sprintf("127.0.1.%d:0", registries.Add(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reg.Close() })
+	c := &cluster{T: t, Node: n, Registry: reg, namespace: namespaceOf(t.Name())}
 	c.restartReceiver()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.namespace}}
 	if _, err := n.Client.CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
@@ -76,14 +95,13 @@ func newClusterOn(t *testing.T, n *node.Node) *cluster {
 		_, err := n.Client.CoreV1().ServiceAccounts(c.namespace).Get(t.Context(), "default", metav1.GetOptions{})
 		return err
 	})
-	c.watch(c.kubeconfig(role))
 	return c
 }
 
 // restartReceiver begins with nothing told.
 func (c *cluster) restartReceiver() {
 	c.Helper()
-	receiver, err := otlp.Start()
+	receiver, err := otlp.StartOn(node.Address + ":0") // which pods reach, too
 	if err != nil {
 		c.Fatal(err)
 	}

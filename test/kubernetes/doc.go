@@ -4,5 +4,6 @@
 // Kubernetes' own client.
 //
 // Each test has a namespace, images of its own with random layers, and a Pulltrace with
-// the credentials that its role gives it, which runs beside the kubelet on the node.
+// the credentials that the chart's role gives it, which runs beside the kubelet on the node. In
+// one test the chart itself is installed, and the kubelet runs Pulltrace's image.
 package kubernetes

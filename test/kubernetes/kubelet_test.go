@@ -15,6 +15,7 @@ import (
 
 // pulled is what the kubelet says of a pull that went well.
 type pulled struct {
+	ref    string        // the image as the pod asks for it
 	alone  time.Duration // the call to containerd
 	waited time.Duration // for its turn, before that
 }
@@ -37,7 +38,7 @@ func (c *cluster) pulledBy(pod *corev1.Pod, ref string) (p pulled) {
 				return err
 			}
 			whole, err := time.ParseDuration(parts[3])
-			p = pulled{alone, whole - alone}
+			p = pulled{ref, alone, whole - alone}
 			return err
 		}
 		return fmt.Errorf("there is none")
@@ -66,8 +67,11 @@ func (c *cluster) refusals(pod *corev1.Pod, img string, count int) (refusals int
 }
 
 // registryName is how metrics name the registry: its host without the port.
-func (c *cluster) registryName() string {
-	host, _, _ := strings.Cut(c.Registry.Host(), ":")
+func (c *cluster) registryName() string { return registryOf(c.Registry.Host()) }
+
+func registryOf(image string) string {
+	host, _, _ := strings.Cut(image, "/")
+	host, _, _ = strings.Cut(host, ":")
 	return host
 }
 

@@ -28,7 +28,7 @@ func TestLoadOfTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.process.Stop()
-	token := c.newToken(c.account(role))
+	token := c.newToken(c.account(c.role()))
 	own := c.makePods([]string{node.Name}, podsOfNode)
 	c.touch(own) // or they would be larger the second time
 	alone, aloneControl := c.measure(token, func() { c.touch(own) })
@@ -55,7 +55,7 @@ func TestLoadOfTheAPI(t *testing.T) {
 	tw.Flush()
 	t.Logf("\n%s", table.String())
 
-	if among.list > alone.list*11/10 {
+	if among.list > 2*alone.list { // while there are 45 times as many pods; compression and frames differ
 		t.Errorf("the list has %d bytes, and %d where there are other nodes", alone.list, among.list)
 	}
 	if perUpdate := among.watch / updates; perUpdate > 10 {

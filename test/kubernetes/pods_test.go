@@ -56,6 +56,18 @@ func (c *cluster) get(pod *corev1.Pod) *corev1.Pod {
 	return now
 }
 
+// readyToStart is when a pod's sandbox was there, and images could be pulled.
+func (c *cluster) readyToStart(pod *corev1.Pod) metav1.Time {
+	c.Helper()
+	for _, condition := range c.get(pod).Status.Conditions {
+		if condition.Type == corev1.PodReadyToStartContainers && condition.Status == corev1.ConditionTrue {
+			return condition.LastTransitionTime
+		}
+	}
+	c.Fatalf("pod %s has no sandbox", pod.Name)
+	return metav1.Time{}
+}
+
 // waitRunning waits until all of a pod runs.
 func (c *cluster) waitRunning(pods ...*corev1.Pod) {
 	c.Helper()

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/pulltrace/pulltrace/test/registry"
 )
@@ -25,7 +25,7 @@ func TestOneImage(t *testing.T) {
 	span, k := c.spans(img, 1)[0], c.pulledBy(pod, img.Ref())
 	c.checkPulled(span, img, k)
 	c.checkTag(span, "1")
-	c.checkQueued(span, k)
+	c.checkQueued(span, k, c.readyToStart(pod))
 	c.checkWaiters(span, w)
 	c.checkNobodyWaits(img, w)
 	c.checkUp(1)
@@ -65,14 +65,11 @@ func TestByDigest(t *testing.T) {
 	c.checkWaiters(span, w)
 }
 
-// relist is how often the kubelet looks for containers that have ended.
-const relist = time.Second
-
 // Init containers are pulled for one after the other, each when it is its turn. None is
 // queued because those before it took their time.
 func TestInitContainers(t *testing.T) {
 	c := newCluster(t)
-	first, sidecar, main := c.push("first:1", 1*mib), c.push("sidecar:1", 1*mib), c.push("main:1", 1*mib)
+	first, sidecar, main := c.push("first:1", 1*mib), c.push("sidecar:1", 1*mib), c.push("main:1", 3*mib)
 	always := corev1.ContainerRestartPolicyAlways
 	restarts := container("sidecar", sidecar.Ref())
 	restarts.RestartPolicy = &always
@@ -83,10 +80,15 @@ func TestInitContainers(t *testing.T) {
 	c.checkWaiting(main, "1", mainOf(pod))
 	c.waitRunning(pod)
 
-	for _, img := range []*registry.Image{first, sidecar, main} {
+	before := c.get(pod).Status.InitContainerStatuses
+	for img, ready := range map[*registry.Image]metav1.Time{
+		first:   c.readyToStart(pod),
+		sidecar: before[0].State.Terminated.FinishedAt,
+		main:    before[1].State.Running.StartedAt,
+	} {
 		span, k := c.spans(img, 1)[0], c.pulledBy(pod, img.Ref())
 		c.checkPulled(span, img, k)
-		c.checkQueued(span, k, relist)
+		c.checkQueued(span, k, ready)
 		c.checkWaiters(span, waiter{pod: pod, name: strings.TrimPrefix(img.Repository, c.namespace+"/")})
 	}
 }
@@ -113,7 +115,7 @@ func TestImageVolume(t *testing.T) {
 		c.checkPulled(span, pull.Image, k)
 		c.checkWaiters(span, pull.waiter)
 		if pull.volume { // nothing tells when its pull has ended, and the next could begin
-			c.checkQueued(span, k)
+			c.checkQueued(span, k, c.readyToStart(pod))
 		}
 	}
 }
@@ -121,7 +123,7 @@ func TestImageVolume(t *testing.T) {
 // Two pods wait for one image at once. The kubelet pulls it for each of them.
 func TestTwoPodsOneImage(t *testing.T) {
 	c := newCluster(t)
-	img := c.push("app:1", 3*mib)
+	img := c.push("app:1", 6*mib) // so that the second is asked for before the first is there
 	first := mainOf(c.createOf("first", img.Ref()))
 	second := mainOf(c.createOf("second", img.Ref()))
 	c.checkWaiting(img, "1", first, second)

@@ -23,7 +23,7 @@ func TestParallelPulls(t *testing.T) { testQueue(t, node.Pulls{Max: 2}, 2) }
 // testQueue has twice as many pods at once as the kubelet has slots, and one more.
 func testQueue(t *testing.T, pulls node.Pulls, slots int) {
 	t.Helper()
-	c := newClusterWith(t, pulls)
+	c := newClusterOn(t, withKubelet(t, pulls))
 	type pull struct {
 		*registry.Image
 		pod *corev1.Pod
@@ -39,7 +39,7 @@ func testQueue(t *testing.T, pulls node.Pulls, slots int) {
 		c.waitRunning(p.pod)
 		span, k := c.spans(p.Image, 1)[0], c.pulledBy(p.pod, p.Ref())
 		c.checkPulled(span, p.Image, k)
-		c.checkQueued(span, k)
+		c.checkQueued(span, k, c.readyToStart(p.pod))
 		c.checkWaiters(span, mainOf(p.pod))
 		spans, longest = append(spans, span), max(longest, k.waited)
 	}

@@ -3,29 +3,78 @@
 package kubernetes
 
 import (
-	"strings"
+	"bytes"
+	"context"
+	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
 
+	"github.com/pulltrace/pulltrace/test/deploy"
 	"github.com/pulltrace/pulltrace/test/kubernetes/node"
 )
 
-// role is what Pulltrace may do with pods. Where the API server streams lists, it only
-// watches; it lists where that is too old to.
-var role = []string{"list", "watch"}
+// permission is one verb on one kind of thing.
+type permission struct{ group, resource, verb string }
 
-// account is the name of the service account with these verbs, and of its role.
-func (c *cluster) account(verbs []string) string {
-	return strings.Join(append([]string{"pulltrace", c.namespace}, verbs...), "-")
+// role is what the chart lets Pulltrace do.
+func (c *cluster) role() (role []permission) {
+	c.Helper()
+	rules, err := rules()
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, rule := range rules {
+		if len(rule.ResourceNames)+len(rule.NonResourceURLs) > 0 {
+			c.Fatalf("the role has a rule of another kind: %+v", rule)
+		}
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					role = append(role, permission{group, resource, verb})
+				}
+			}
+		}
+	}
+	return role
+}
+
+// rules are those of all roles of the chart.
+var rules = sync.OnceValues(func() (rules []rbacv1.PolicyRule, err error) {
+	text, err := deploy.Template(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	for doc := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		var role rbacv1.ClusterRole
+		if err := yaml.Unmarshal(doc, &role); err != nil {
+			return nil, err
+		}
+		if role.Kind == "ClusterRole" || role.Kind == "Role" {
+			rules = append(rules, role.Rules...)
+		}
+	}
+	return rules, nil
+})
+
+// account is the name of the service account that may do this, and of its role.
+func (c *cluster) account(role []permission) string {
+	name := "pulltrace-" + c.namespace
+	for _, p := range role {
+		name += "-" + p.verb
+	}
+	return name
 }
 
 // kubeconfig returns the path of a file with the credentials of a new service account.
-func (c *cluster) kubeconfig(verbs []string) string {
+func (c *cluster) kubeconfig(role []permission) string {
 	c.Helper()
-	return c.kubeconfigVia(node.Server, c.account(verbs), c.token(verbs))
+	return c.kubeconfigVia(node.Server, c.account(role), c.token(role))
 }
 
 // kubeconfigVia is a kubeconfig for another address of the API server.
@@ -38,20 +87,21 @@ func (c *cluster) kubeconfigVia(server, name, token string) string {
 	return path
 }
 
-// token makes a service account that may do this with pods, and nothing else, and
-// returns its token.
-func (c *cluster) token(verbs []string) string {
+// token makes a service account that may do this and nothing else, and returns
+// its token.
+func (c *cluster) token(role []permission) string {
 	c.Helper()
 	ctx, none := c.Context(), metav1.CreateOptions{}
-	name := metav1.ObjectMeta{Name: c.account(verbs)}
+	name := metav1.ObjectMeta{Name: c.account(role)}
 	_, err := c.Client.CoreV1().ServiceAccounts(c.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: name}, none)
 	if err != nil {
 		c.Fatal(err)
 	}
-	_, err = c.Client.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{
-		ObjectMeta: name,
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: verbs}},
-	}, none)
+	var rules []rbacv1.PolicyRule
+	for _, p := range role {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{p.group}, Resources: []string{p.resource}, Verbs: []string{p.verb}})
+	}
+	_, err = c.Client.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: name, Rules: rules}, none)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -64,6 +114,18 @@ func (c *cluster) token(verbs []string) string {
 		c.Fatal(err)
 	}
 	return c.newToken(name.Name)
+}
+
+// as is a client that may what a service account may.
+func (c *cluster) as(account string) kubernetes.Interface {
+	c.Helper()
+	config := rest.CopyConfig(c.Config)
+	config.Impersonate.UserName = "system:serviceaccount:" + c.namespace + ":" + account
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return client
 }
 
 // newToken returns a token of a service account that there is.

@@ -39,8 +39,11 @@ type Arrival[T any] struct {
 }
 
 // Start starts a receiver on a free port of 127.0.0.1.
-func Start() (*Receiver, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func Start() (*Receiver, error) { return StartOn("127.0.0.1:0") }
+
+// StartOn is Start on an address of its own.
+func StartOn(address string) (*Receiver, error) {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("starting OTLP receiver: %w", err)
 	}
@@ -57,6 +60,9 @@ func (r *Receiver) Close() { r.server.Stop() }
 
 // Endpoint returns the value for OTEL_EXPORTER_OTLP_ENDPOINT.
 func (r *Receiver) Endpoint() string { return "http://" + r.listener.Addr().String() }
+
+// Address returns where it listens, host:port.
+func (r *Receiver) Address() string { return r.listener.Addr().String() }
 
 // Refuse answers every export with this code and keeps nothing of it, until it
 // is called with codes.OK.

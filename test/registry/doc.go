@@ -15,7 +15,8 @@
 // A layer is a gzipped tar with one file of random content, made anew each
 // time it is read: an image of many gigabytes takes no memory and no disk.
 // Pushing the same *Layer into two images makes them share it. NewLayerOf makes
-// one of another media type, and the options of Push other forms of images.
+// one of another media type, and the options of Push other forms of images. PushArchive
+// holds an image that was built elsewhere.
 //
 // Bandwidth is shaped for the whole registry, for one repository or for one
 // digest. All limits that apply to a body apply together, and each may change

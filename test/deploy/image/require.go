@@ -11,7 +11,7 @@ import (
 // skipped, so there it fails instead.
 func Require(t testing.TB) {
 	t.Helper()
-	reason := cannotBuild()
+	reason := CannotBuild()
 	switch {
 	case reason == "":
 	case os.Getenv("CI") == "true":
@@ -21,7 +21,8 @@ func Require(t testing.TB) {
 	}
 }
 
-func cannotBuild() string {
+// CannotBuild says what is missing to build the image; nothing where it can be built.
+func CannotBuild() string {
 	if runtime.GOOS != "linux" {
 		return "it needs Linux, this is " + runtime.GOOS
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 )
 
 const auditLog = "kube/audit.log"
@@ -24,8 +25,10 @@ rules:
 // Request is one that the API server has answered, or at least begun to.
 type Request struct {
 	Verb     string
+	Group    string // of the API
 	Resource string
 	URI      string
+	From     string // an address
 	Status   int
 }
 
@@ -46,8 +49,9 @@ func (n *Node) Requests(namespace, name string) ([]Request, error) {
 		var entry struct {
 			AuditID, Verb, RequestURI string
 			User                      struct{ Username string }
-			ObjectRef                 struct{ Resource string }
+			ObjectRef                 struct{ APIGroup, Resource string }
 			ResponseStatus            struct{ Code int }
+			SourceIPs                 []string
 		}
 		if err := json.Unmarshal(line, &entry); err != nil {
 			return nil, err
@@ -57,6 +61,6 @@ func (n *Node) Requests(namespace, name string) ([]Request, error) {
 			continue
 		}
 		ids = append(ids, entry.AuditID)
-		requests = append(requests, Request{entry.Verb, entry.ObjectRef.Resource, entry.RequestURI, entry.ResponseStatus.Code})
+		requests = append(requests, Request{entry.Verb, entry.ObjectRef.APIGroup, entry.ObjectRef.Resource, entry.RequestURI, strings.Join(entry.SourceIPs, ","), entry.ResponseStatus.Code})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"errors"
+	"os"
 	"path/filepath"
 	"text/template"
 
@@ -16,6 +16,15 @@ import (
 
 // Downloads is how many layers containerd fetches at once.
 const Downloads = 30
+
+// Rejected is in the name of an image that the node's image verifier says no to.
+const Rejected = "/rejected:"
+
+// verifies is the image verifier: containerd runs it for each pull, with the image's name
+// among its arguments.
+const verifies = `#!/bin/sh
+case "$*" in *` + Rejected + `*) echo "not this one"; exit 1 ;; esac
+`
 
 //go:embed containerd.toml cni.conflist kubelet.yaml kubeconfig.yaml
 var texts embed.FS
@@ -39,7 +48,14 @@ func (n *Node) startContainerd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := render("containerd.toml", map[string]any{"Bin": n.bin, "Dir": n.dir, "Pause": pause.Ref(), "Downloads": Downloads})
+	verifier, err := n.write("verifiers/verify", verifies)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(verifier, 0o755); err != nil {
+		return err
+	}
+	config, err := render("containerd.toml", map[string]any{"Bin": n.bin, "Dir": n.dir, "Pause": pause.Ref(), "Downloads": Downloads, "Verifiers": filepath.Dir(verifier)})
 	if err != nil {
 		return err
 	}
@@ -78,7 +94,8 @@ func (n *Node) launchContainerd(ctx context.Context) (err error) {
 	})
 }
 
-// RestartContainerd ends containerd and starts it again. Containers go on.
-func (n *Node) RestartContainerd(ctx context.Context) error {
-	return errors.Join(n.containerd.end(), n.launchContainerd(ctx))
-}
+// StopContainerd ends containerd. Containers go on.
+func (n *Node) StopContainerd() error { return n.containerd.end() }
+
+// StartContainerd starts it again, on a new socket.
+func (n *Node) StartContainerd(ctx context.Context) error { return n.launchContainerd(ctx) }

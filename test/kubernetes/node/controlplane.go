@@ -21,35 +21,42 @@ const (
 	peerURL = "http://127.0.0.1:2380"
 
 	adminToken = "admin" // known to this cluster alone
+
+	serviceAccountKey = "kube/sa.key"
 )
 
 // Server is the address of the API server, whose port is 443 as that of its service.
-const Server = address + ":443"
+const Server = Address + ":443"
 
 // controllers are those that the tests need. That of orphaned pods is not among them:
 // it removes pods of nodes that there are not.
 const controllers = "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller," +
 	"daemonset-controller,node-lifecycle-controller,garbage-collector-controller"
 
+const admin = "admin"
+
+// Kubeconfig returns the path of the one with which the administrator may do all.
+func (n *Node) Kubeconfig() string { return n.path("kube/" + admin + ".kubeconfig") }
+
 // certificate is the one that the API server makes for itself, and so its own CA.
 func (n *Node) certificate() string { return n.path("kube/apiserver.crt") }
 
 func (n *Node) startControlPlane(ctx context.Context) error {
-	etcd, err := n.launch("etcd", "--data-dir", n.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
+	var err error
+	n.etcd, err = n.launch("etcd", "--data-dir", n.path("etcd"), "--unsafe-no-fsync", "--log-level=warn",
 		"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
 		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
 	if err != nil {
 		return err
 	}
-	n.others = append(n.others, etcd)
 	key, err := n.writeServiceAccountKey()
 	if err != nil {
 		return err
 	}
-	if err := n.startAPIServer(ctx, key); err != nil {
+	if err := n.StartAPIServer(ctx); err != nil {
 		return err
 	}
-	kubeconfig, err := n.WriteKubeconfig("admin", Server, adminToken)
+	kubeconfig, err := n.WriteKubeconfig(admin, Server, adminToken)
 	if err != nil {
 		return err
 	}
@@ -67,7 +74,12 @@ func (n *Node) startControlPlane(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) startAPIServer(ctx context.Context, key string) error {
+// KillAPIServer ends the API server as a crash does, until it is started again.
+func (n *Node) KillAPIServer() { n.apiServer.kill() }
+
+// StartAPIServer starts the API server and waits until it is ready. It has what it had
+// before.
+func (n *Node) StartAPIServer(ctx context.Context) error {
 	tokens, err := n.write("kube/tokens.csv", adminToken+`,admin,admin,"system:masters"`)
 	if err != nil {
 		return err
@@ -76,16 +88,16 @@ func (n *Node) startAPIServer(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	p, err := n.launch("kube-apiserver", "--audit-policy-file="+policy, "--audit-log-path="+n.path(auditLog), "--etcd-servers="+etcdURL, "--cert-dir="+n.path("kube"),
-		"--secure-port=443", "--advertise-address="+address, "--endpoint-reconciler-type=none", "--service-cluster-ip-range="+serviceRange,
+	key := n.path(serviceAccountKey)
+	n.apiServer, err = n.launch("kube-apiserver", "--audit-policy-file="+policy, "--audit-log-path="+n.path(auditLog), "--etcd-servers="+etcdURL, "--cert-dir="+n.path("kube"),
+		"--secure-port=443", "--advertise-address="+Address, "--endpoint-reconciler-type=none", "--service-cluster-ip-range="+serviceRange,
 		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--allow-privileged=true", "--profiling=false",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)
 	if err != nil {
 		return err
 	}
-	n.others = append(n.others, p)
 	n.Config = &rest.Config{Host: "https://" + Server, BearerToken: adminToken, QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAFile: n.certificate()}}
-	return p.until("the API server to be ready", func() error {
+	return n.apiServer.until("the API server to be ready", func() error {
 		var err error
 		if n.Client, err = kubernetes.NewForConfig(n.Config); err != nil { // until there is the certificate
 			return err
@@ -118,5 +130,5 @@ func (n *Node) writeServiceAccountKey() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing the key of service accounts: %w", err)
 	}
-	return n.write("kube/sa.key", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
+	return n.write(serviceAccountKey, string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
 }

@@ -1,7 +1,7 @@
 // Package node runs a real cluster of one node for the tests of a package: etcd, the
 // API server, the scheduler and the controllers, a kubelet and a containerd.
 //
-//	func TestMain(m *testing.M) { os.Exit(node.Main(m)) }
+//	func TestMain(m *testing.M) { os.Exit(node.Main(m, prepare)) }
 //
 //	func TestPull(t *testing.T) {
 //		n := node.Get(t)

@@ -19,9 +19,9 @@ const (
 	// Name is the name of the node.
 	Name = "node-1"
 
-	// address is the node's. A kubelet takes no loopback address; any other one
+	// Address is the node's. A kubelet takes no loopback address; any other one
 	// that is local will do.
-	address = "10.250.0.1"
+	Address = "10.250.0.1"
 	// service is where pods look for the API server: the first address of the range
 	// of services. It stands on the node, since nothing here translates it.
 	service      = "10.96.0.1"
@@ -56,7 +56,7 @@ func setNetwork() error {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return err
 	}
-	for _, ip := range []string{address, service} {
+	for _, ip := range []string{Address, service} {
 		addr, err := netlink.ParseAddr(ip + "/32")
 		if err != nil {
 			return err
@@ -66,7 +66,7 @@ func setNetwork() error {
 		}
 	}
 	// The API server and the kubelet look for a default route. It leads nowhere.
-	route := &netlink.Route{LinkIndex: lo.Attrs().Index, Gw: net.ParseIP(address)}
+	route := &netlink.Route{LinkIndex: lo.Attrs().Index, Gw: net.ParseIP(Address)}
 	if err := netlink.RouteAdd(route); err != nil {
 		return fmt.Errorf("adding a default route: %w", err)
 	}
@@ -92,12 +92,23 @@ func setMounts(dir string) error {
 		syscall.Mount("overlay", "/var", "overlay", 0, overlay),
 		// No overlay can be mounted on an overlay.
 		bind(below("containerd"), "/var/lib/containerd"),
-		bind(below("kubelet"), "/var/lib/kubelet"))
+		bind(below("kubelet"), "/var/lib/kubelet"),
+		forgetNames(below("resolv.conf")))
 	for name, value := range sysctls {
 		shown := below("sysctl", strings.ReplaceAll(name, "/", "."))
 		err = errors.Join(err, os.WriteFile(shown, []byte(value+"\n"), 0o644), bindFile(shown, "/proc/sys/"+name))
 	}
 	return err
+}
+
+// forgetNames lets no name be known here, which is found out at once: nobody answers where
+// a resolver looks for a server by itself, too.
+func forgetNames(empty string) error {
+	const resolver = "/etc/resolv.conf"
+	if _, err := os.Stat(resolver); err != nil {
+		return nil //nolint:nilerr // there is none, or it led to the machine's /run
+	}
+	return errors.Join(os.WriteFile(empty, []byte("nameserver 127.0.0.1\n"), 0o644), bindFile(empty, resolver))
 }
 
 func bind(from, to string) error {

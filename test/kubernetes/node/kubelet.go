@@ -44,8 +44,8 @@ func (n *Node) launchKubelet(ctx context.Context, pulls Pulls) error {
 	}
 	_, last := n.heartbeat(ctx)
 	time.Sleep(time.Until(last.Add(time.Second))) // they are told in whole seconds
-	n.kubelet, err = n.launch("kubelet", "--config="+config, "--kubeconfig="+n.path("kube/admin.kubeconfig"),
-		"--hostname-override="+Name, "--node-ip="+address, "-v=2")
+	n.kubelet, err = n.launch("kubelet", "--config="+config, "--kubeconfig="+n.Kubeconfig(),
+		"--hostname-override="+Name, "--node-ip="+Address, "-v=2")
 	if err != nil {
 		return err
 	}

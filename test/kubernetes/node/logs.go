@@ -11,6 +11,9 @@ import (
 
 const shownLines = 200 // of each log, the last ones
 
+// LogPath is the path of what a program of the node has written, as containerd.
+func (n *Node) LogPath(program string) string { return n.logPath(program) }
+
 // showLogs writes what the programs of the node wrote.
 func (n *Node) showLogs() {
 	logs, _ := filepath.Glob(n.logPath("*"))

@@ -31,8 +31,13 @@ const (
 // running is the node that the tests of this process run on; nil where there is none.
 var running *Node
 
-// Main runs the tests on a node, and returns the exit code.
-func Main(m *testing.M) int {
+// Suite is a testing.M, or what runs one.
+type Suite interface{ Run() int }
+
+// Main runs the tests on a node, and returns the exit code. Before that, and where there
+// still is a network, prepare makes what else the tests need, in a folder that goes with
+// the node. It may set variables of the environment for the tests.
+func Main(m Suite, prepare func(ctx context.Context, dir string) error) int {
 	flag.Parse()
 	var code int
 	var err error
@@ -44,7 +49,7 @@ func Main(m *testing.M) int {
 	case cannotRun() != "" || flag.Lookup("test.list").Value.String() != "":
 		return m.Run() // each test says that it cannot run, or only its name
 	default:
-		code, err = outerMain()
+		code, err = outerMain(prepare)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -56,7 +61,7 @@ func Main(m *testing.M) int {
 // outerMain builds all that is needed, while there is a network, and runs this program
 // as PID 1 of new namespaces. That one watches the other end of a pipe, which the
 // kernel closes when this process is gone.
-func outerMain() (int, error) {
+func outerMain(prepare func(ctx context.Context, dir string) error) (int, error) {
 	dir, err := os.MkdirTemp("", "pulltrace-node-")
 	if err != nil {
 		return 1, err
@@ -67,6 +72,9 @@ func outerMain() (int, error) {
 		return 1, err
 	}
 	if err := buildAll(context.Background(), bin); err != nil {
+		return 1, err
+	}
+	if err := prepare(context.Background(), dir); err != nil {
 		return 1, err
 	}
 	binary, err := pulltrace.Build()
@@ -146,7 +154,7 @@ func killAll() {
 }
 
 // suiteMain is the process with the tests.
-func suiteMain(m *testing.M, dir string) (int, error) {
+func suiteMain(m Suite, dir string) (int, error) {
 	n, err := start(dir)
 	if err != nil {
 		n.showLogs()

@@ -30,8 +30,8 @@ type Node struct {
 	dir string // all that is written is below it
 	bin string // folder of the programs
 
-	containerd, kubelet *process
-	others              []*process // in the order of their start
+	containerd, etcd, apiServer, kubelet *process
+	others                               []*process
 }
 
 // start starts all that there is.
@@ -52,7 +52,7 @@ func start(dir string) (*Node, error) {
 // stop ends what PID 1 would have to kill.
 func (n *Node) stop() {
 	err := n.kubelet.end()
-	for _, p := range slices.Backward(n.others) {
+	for _, p := range append(slices.Clone(n.others), n.apiServer, n.etcd) {
 		err = errors.Join(err, p.end())
 	}
 	_ = errors.Join(err, n.containerd.end(), n.Registry.Close())

@@ -63,6 +63,12 @@ func (p *process) until(what string, condition func() error) error {
 	}
 }
 
+// kill ends the process as a crash does.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	<-p.exited
+}
+
 // end asks the process to end, and waits for it.
 func (p *process) end() error {
 	if p == nil {
