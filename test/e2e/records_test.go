@@ -32,7 +32,7 @@ func (n *node) checkRecords(span otlp.Span, img *registry.Image) {
 				if err != nil {
 					n.Fatalf("containerd's record of layer %d: %v", index, err)
 				}
-				n.checkEnd("download", index, step.End.Sub(blob.CreatedAt))
+				n.checkEnd("download", index, step.End, blob.CreatedAt)
 			case "unpack":
 				snapshot, err := snapshots.Stat(n.Context(), chains[index])
 				if errdefs.IsNotFound(err) {
@@ -41,17 +41,18 @@ func (n *node) checkRecords(span otlp.Span, img *registry.Image) {
 				if err != nil {
 					n.Fatalf("containerd's record of the snapshot of layer %d: %v", index, err)
 				}
-				n.checkEnd("unpack", index, step.End.Sub(snapshot.Created))
+				n.checkEnd("unpack", index, step.End, snapshot.Created)
 			}
 		}
 	}
 }
 
 // checkEnd holds the end of a step against when containerd says that it was.
-func (n *node) checkEnd(step string, index any, off time.Duration) {
+func (n *node) checkEnd(step string, index any, told, recorded time.Time) {
 	n.Helper()
+	off := told.Sub(recorded)
 	recordEnd(step, off)
-	if off.Abs() > clockLimit {
+	if off.Abs() > clockLimit+3*lateAround(recorded) {
 		n.Errorf("the %s of layer %v ends %s after containerd's record of it", step, index, off)
 	}
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // Two programs pull one image by the transfer service, without the event stream:
-// containerd stores one record for both, so that how one of them ended is unknown.
-// It is not told as failed. (CRI stores two records, by tag and by digest.)
+// containerd stores one record for both, so that how one of them ended is unknown,
+// unless a poll comes between the two times that it is written. It is not told as
+// failed. (CRI stores two records, by tag and by digest.)
 func TestTwoPullsOfWhichOneRecordIsStored(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
@@ -34,7 +35,8 @@ func TestTwoPullsOfWhichOneRecordIsStored(t *testing.T) {
 	for _, span := range spans {
 		outcomes = append(outcomes, span.Attributes["pulltrace.pull.outcome"])
 	}
-	if len(outcomes) != 2 || !slices.Contains(outcomes, any("success")) || !slices.Contains(outcomes, any("unknown")) {
-		t.Errorf("the pulls ended as %q, want one success and one unknown:\n%s", outcomes, n.trees(spans))
+	wrong := slices.ContainsFunc(outcomes, func(o any) bool { return o != "success" && o != "unknown" })
+	if len(outcomes) != 2 || wrong || !slices.Contains(outcomes, any("success")) {
+		t.Errorf("the pulls ended as %q, want one success, and one that is unknown if it is no success:\n%s", outcomes, n.trees(spans))
 	}
 }

@@ -117,7 +117,7 @@ func (n *node) checkStarts(span otlp.Span, ownSlots bool) {
 			off := step.Start.Sub(request.Start)
 			n.Logf("layer %v: download %+.1f ms, %+.1f ms off the registry's request", index, milliseconds(off), milliseconds(step.End.Sub(request.End)))
 			inferred := strings.Contains(fmt.Sprint(layer.Attributes["pulltrace.estimated"]), "download.start")
-			if off.Abs() > clockLimit && (!ownSlots || !inferred) {
+			if off.Abs() > clockLimit+3*lateAround(request.Start) && (!ownSlots || !inferred) {
 				n.Errorf("the download of layer %v starts %s after the registry's request", index, off)
 			}
 		}
