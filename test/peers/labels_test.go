@@ -51,6 +51,12 @@ var contract = map[string][]string{
 	"process_memory_usage_bytes":                nodeLabels,
 }
 
+// onlyWithKubernetes are the metrics that come on a Kubernetes node only, see
+// test/kubernetes.
+var onlyWithKubernetes = []string{
+	"pulltrace_image_pod_count", "pulltrace_kubernetes_up", "pulltrace_pull_queue_duration_seconds", "pulltrace_pull_refused_total",
+}
+
 // checkLabels holds the names and labels of all that has come, by each way, while an
 // image was pulled: no other name, no other label, and none left out.
 func (n *node) checkLabels(tr *truth) {
