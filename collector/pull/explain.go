@@ -59,7 +59,7 @@ func (t *Tracker) explain(asked, now time.Time) (told []Pull, refused []Attempt)
 		switch {
 		case o.attempt != nil:
 			o.pull.Err, o.pull.Message = o.attempt.Err, o.attempt.Message
-			o.pull.Estimated = slices.DeleteFunc(o.pull.Estimated, func(e Estimate) bool { return e == PullPods })
+			o.pull.Estimated = slices.DeleteFunc(slices.Clone(o.pull.Estimated), func(e Estimate) bool { return e == PullPods })
 			t.viewWaiters(o.history, &o.pull, true)
 		case t.awaitsReason(o.history, &o.pull, now):
 			return false

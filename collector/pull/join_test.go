@@ -254,3 +254,22 @@ func TestTimeInTheOrchestratorsQueue(t *testing.T) {
 		}
 	}
 }
+
+// What was told of a pull when it was over is the reporters' to keep: that its reason
+// tells more later changes nothing in it.
+func TestWhatWasToldIsNotChanged(t *testing.T) {
+	s := newScene(3)
+	one := waiter("one", "app", "1", 0)
+	s.wait(1, one, waiter("two", "app", "2", 0))
+	a := s.lease("a", "app", 2, 1)
+	a.open(0, 2.1, 100, 2.4)
+	s.poll(2.5)
+	a.Gone = true
+	s.poll(3)
+	over := s.poll(3.3).Over
+	s.fail(3.5, one, ErrNotFound)
+	s.poll(3.6)
+	if len(over) != 1 || !slices.Equal(over[0].Estimated, []Estimate{PullEnd, PullPods}) || len(s.ended) != 1 || slices.Contains(s.ended[0].Estimated, PullPods) {
+		t.Errorf("over %+v, ended %+v; want the first with what was estimated then", over, s.ended)
+	}
+}
