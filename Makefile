@@ -1,7 +1,7 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference test test/conformance test/peers test/rules test/deploy test/kubernetes examples/demo
+CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/rules test/deploy test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
@@ -16,8 +16,9 @@ help: ## this list
 build: ## bin/pulltrace, static and stripped
 	go build -trimpath -tags=grpcnotrace -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
 
-generate: ## semconv/README.md of semconv/registry, and what is made of the chart
+generate: ## semconv/README.md of semconv/registry, the dashboards, and what is made of the chart
 	cd semconv/reference && go run .
+	cd dashboards/grafana && go run .
 	cd test/deploy && go run ./generate
 
 test: unit test-deploy test-rules e2e peers test-kubernetes ## all tests
@@ -29,10 +30,11 @@ test-deploy: ## the chart, the plain manifests and the image, which it builds; a
 test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix.md
 	cd test && go run ./matrix ../docs/matrix.md $(TESTFLAGS)
 
-# The reference is not cached: go does not see files outside of the module.
+# Two are not cached: go does not see files outside of the module.
 unit: ## tests that need nothing but Go
 	go test $(TESTFLAGS) ./...
 	cd semconv/reference && go test -count=1 $(TESTFLAGS) ./...
+	cd dashboards/grafana && go test -count=1 $(TESTFLAGS) ./...
 	cd examples/demo && go test $(TESTFLAGS) ./...
 
 race: ## the unit tests under the race detector; needs a C compiler

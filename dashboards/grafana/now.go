@@ -1,0 +1,259 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/table"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/pulltrace/pulltrace/semconv"
+)
+
+// Recording rules that this dashboard has a use for.
+const (
+	activeByPhase = "registry:pulltrace_pull_active:sum"
+	failures      = "registry_error:pulltrace_pull_failures:increase30m"
+)
+
+const (
+	notHeard = "no Pulltrace is heard"
+	nothing  = "nothing is being pulled"
+)
+
+// now is the dashboard of pulls that run.
+func now(rules recordings) *dashboard.DashboardBuilder {
+	d := page(nowUID, "Image pulls: now", "What is being pulled, on which nodes, whether it moves, and which pods wait.", "now-30m", "10s")
+	choose(d, nodes(), []cog.Builder[dashboard.VariableModel]{
+		registries(),
+		choice("image", "Image", values(ofRegistry(name(semconv.ImageIdle)), image), ""),
+		choice("namespace", "Pods of", values(ofRegistry(name(semconv.ImagePods)), podNamespace), "").
+			Description("Namespaces of Kubernetes whose pods wait. It chooses among images and pods; numbers of pulls know no namespace."),
+		direct(activeByPhase),
+	}, traces())
+	row(d, "", numbersNow()...)
+	row(d, "", pulls())
+	row(d, "", waiters(), layers())
+	row(d, "", phases(rules), throughput(), stalledByRegistry())
+	row(d, "", failed(rules), alerts())
+	return d
+}
+
+func numbersNow() []cog.Builder[dashboard.Panel] {
+	active, stalled := name(semconv.PullActive), name(semconv.PullStalled)
+	return []cog.Builder[dashboard.Panel]{
+		number("Pulls", "Pulls that run now, in every phase.",
+			orZero("sum("+live(ofRegistry(active))+")"), "short", notHeard),
+		number("Stalled", "Pulls that have not moved for longer than the threshold of Pulltrace (60 s unless it is set). containerd gives one up after 5 minutes without a byte.",
+			orZero("sum("+live(ofRegistry(stalled))+")"), "short", notHeard).
+			Thresholds(colours(good, step{1, bad})),
+		number("Nodes that pull", "Nodes on which at least one pull runs.",
+			orZero(fmt.Sprintf("count(sum by (%s) (%s) > 0)", list(nodeLabels...), live(ofRegistry(active)))), "short", notHeard),
+		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.",
+			orZero("sum("+live(ofImage(name(semconv.ImageRate)))+")"), "binBps", notHeard),
+		number("Waiting pods", "Pods that wait for one of these images. Needs Pulltrace to see Kubernetes.",
+			fmt.Sprintf("count(sum by (%s) (%s) > 0)\nor on () 0 * sum(%s)", list(clusterLabel, podNamespace, pod),
+				live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`)), live(ofNode(name(semconv.KubernetesUp)))),
+			"short", "no Kubernetes"),
+		number("Nodes watched", "Nodes whose containerd answers Pulltrace. The dashboard “Pulltrace itself” says which do not.",
+			orZero("count("+live(ofNode(name(semconv.SourceUp)))+" == 1)"), "short", notHeard),
+	}
+}
+
+// States of an image, the first of the table first.
+const (
+	ended = iota
+	resolving
+	queued
+	unpacking
+	downloading
+	stalled
+)
+
+// state tells what each image is at, the first of these that is true of it.
+func state() string {
+	idle := live(ofImage(name(semconv.ImageIdle)))
+	group := func(query string) string { return fmt.Sprintf("group by (%s) (%s)", list(imageLabels...), query) }
+	layersIn := func(states ...attribute.KeyValue) string {
+		var any []string
+		for _, s := range states {
+			any = append(any, s.Value.AsString())
+		}
+		matcher := label(semconv.LayerStateKey) + `=~"` + strings.Join(any, "|") + `"`
+		return group(live(ofImage(name(semconv.ImageLayers), matcher)) + " > 0")
+	}
+	var answers []string
+	when := func(state int, query string) { answers = append(answers, fmt.Sprintf("%d * %s", state, query)) }
+	when(stalled, group(fmt.Sprintf("%s > 60\nand on (%s) %s > 0", idle,
+		list(append(slices.Clone(nodeLabels), registry)...), live(ofRegistry(name(semconv.PullStalled))))))
+	when(resolving, fmt.Sprintf("(%s\nunless %s)", group(idle), group(live(ofImage(name(semconv.ImageSize))))))
+	when(downloading, layersIn(semconv.LayerStateDownloading))
+	when(unpacking, layersIn(semconv.LayerStateDownloaded, semconv.LayerStateUnpacking))
+	when(queued, layersIn(semconv.LayerStateQueued))
+	when(ended, group(idle))
+	return "(" + strings.Join(answers, "\nor\n") + ")"
+}
+
+// pulls is the table of what is being pulled.
+func pulls() *table.PanelBuilder {
+	of := func(m semconv.Metric) string {
+		return named(waitedFor(fmt.Sprintf("max by (%s) (%s)", list(imageLabels...), live(ofImage(name(m))))))
+	}
+	waiting := named(fmt.Sprintf("sum by (%s) (%s)", list(imageLabels...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`))))
+	known := func(properties ...dashboard.DynamicConfigValue) []dashboard.DynamicConfigValue {
+		return append(properties, orDash())
+	}
+	columns := []column{
+		{field: "Value #state", title: "State", width: 115, properties: append(coloured(calm, step{stalled, bad}), stateNames())},
+		{field: "image", title: "Image", properties: []dashboard.DynamicConfigValue{
+			links(layersOf(nowUID), inTempo(), inJaeger()), {Id: "custom.minWidth", Value: 220},
+		}},
+		{field: "node", title: "Node", properties: []dashboard.DynamicConfigValue{{Id: "custom.minWidth", Value: 130}}},
+		{field: clusterOfOthers, title: "Cluster", width: 120},
+		{field: clusterOfOTel, title: "Cluster"},
+		{field: "Value #progress", title: "Progress", width: 240, properties: append(bar(), orDash())},
+		{field: "Value #size", title: "Size", width: 90, properties: known(unit("bytes"))},
+		{field: "Value #cached", title: "Cached", width: 90, properties: known(unit("bytes"))},
+		{field: "Value #rate", title: "Rate", width: 110, properties: known(unit("binBps"))},
+		{field: "Value #left", title: "Time left", width: 95, properties: known(unit("s"), dashboard.DynamicConfigValue{Id: "decimals", Value: 0})},
+		{field: "Value #idle", title: "Idle for", width: 90, properties: append(
+			known(unit("s"), dashboard.DynamicConfigValue{Id: "decimals", Value: 0}), coloured(calm, step{30, warn}, step{60, bad})...)},
+		{field: "Value #pods", title: "Pods", width: 65, properties: known()},
+		{field: registry, title: "Registry", width: 160},
+	}
+	return grid("What is being pulled",
+		"One row for each image on each node, the stalled ones first. Time left is Pulltrace's estimate of the download; Idle for is the time since a byte came, a blob was committed or a layer unpacked, without waiting for a turn. A dash: not known. Click on an image for its layers or its traces.",
+		nothing, columns,
+		rows("state", named(waitedFor(state()))),
+		rows("progress", of(semconv.ImageProgress)),
+		rows("size", of(semconv.ImageSize)),
+		rows("cached", of(semconv.ImageCached)),
+		rows("rate", of(semconv.ImageRate)),
+		rows("left", of(semconv.ImageRemaining)),
+		rows("idle", of(semconv.ImageIdle)),
+		rows("pods", waiting),
+	).Height(12).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
+		common.NewTableSortByFieldStateBuilder().DisplayName("State").Desc(true),
+	})
+}
+
+func stateNames() dashboard.DynamicConfigValue {
+	options := make(map[string]any)
+	for i, n := range []string{"ended", "resolving", "queued", "unpacking", "downloading", "stalled"} {
+		options[fmt.Sprint(i)] = map[string]any{"text": n, "index": i}
+	}
+	return mapped(map[string]any{"type": "value", "options": options})
+}
+
+// waiters is the table of who waits.
+func waiters() *table.PanelBuilder {
+	by := []string{podNamespace, pod, container, volume, tag}
+	query := named(fmt.Sprintf(`sum by (%s) (%s)
+* on (%s) group_left ()
+(max by (%[3]s) (%[4]s) or 0 * max by (%[3]s) (%[5]s))`,
+		list(append(slices.Clone(imageLabels), by...)...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`)),
+		list(imageLabels...), live(ofImage(name(semconv.ImageProgress))), live(ofImage(name(semconv.ImageIdle)))))
+	return grid("Who waits",
+		"Containers of pods that wait for an image of the table above, and how far it is. Needs Pulltrace to see Kubernetes.",
+		"no pod is known to wait", []column{
+			{field: podNamespace, title: "Namespace", width: 120},
+			{field: pod, title: "Pod"},
+			{field: container, title: "Container", width: 120},
+			{field: volume, title: "Volume", width: 100},
+			{field: "image", title: "Image"},
+			{field: tag, title: "Tag", width: 90},
+			{field: "node", title: "Node", width: 130},
+			{field: "Value", title: "Progress", width: 140, properties: bar()},
+		}, rows("progress", query)).Height(9)
+}
+
+// layers is the table of the layers in flight, of all images or of the chosen one.
+func layers() *table.PanelBuilder {
+	by := list(append(slices.Clone(imageLabels), layerIndex, layerDigest)...)
+	expected := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerExpected))))
+	got := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerDownloaded))))
+	const most = 100
+	missing := fmt.Sprintf("topk(%d, %s - %s)", most, expected, got)
+	return grid("Layers that are fetched",
+		fmt.Sprintf("The layers whose download has begun, the %d with most to come: of the image and node chosen above, or of all. containerd tells in steps of 1 MiB.", most),
+		nothing, []column{
+			{field: layerIndex, title: "Layer", width: 70},
+			{field: layerDigest, title: "Digest", width: 170},
+			{field: "Value #progress", title: "Fetched", width: 160, properties: bar()},
+			{field: "Value #size", title: "Size", width: 90, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
+			{field: "Value #missing", title: "To come", width: 90, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
+			{field: "image", title: "Image"},
+			{field: "node", title: "Node", width: 130},
+		},
+		rows("missing", named(missing)),
+		rows("progress", named(fmt.Sprintf("%s / %s\nand\n%s", got, expected, missing))),
+		rows("size", named(fmt.Sprintf("%s\nand\n%s", expected, missing))),
+	).Height(9).SortBy([]cog.Builder[common.TableSortByFieldState]{
+		common.NewTableSortByFieldStateBuilder().DisplayName("To come").Desc(true),
+	})
+}
+
+func phases(rules recordings) cog.Builder[dashboard.Panel] {
+	return stacked("Pulls by phase",
+		"Pulls that run: resolving, until the size is known; queued, while others hold all download slots; downloading; unpacking, when all is fetched.",
+		"short", notHeard,
+		course(fmt.Sprintf("sum by (%s) (%s)", phase, rules.now(activeByPhase)), "{{"+phase+"}}")).Decimals(0)
+}
+
+func throughput() cog.Builder[dashboard.Panel] {
+	const most = 10
+	by := list(nodeLabels...)
+	query := fmt.Sprintf("sum by (%s) (rate(%s[$__rate_interval]))\nand on (%[1]s)\ntopk(%[3]d, sum by (%[1]s) (increase(%[2]s[$__range] @ end())))",
+		by, ofRegistry(name(semconv.DownloadIO)), most)
+	return stacked("Download rate by node",
+		fmt.Sprintf("Bytes a second fetched over the network, of the %d nodes that fetched most in the time that is shown.", most),
+		"binBps", "nothing was fetched", course(withNode(query), "{{node}}"))
+}
+
+func stalledByRegistry() cog.Builder[dashboard.Panel] {
+	return stacked("Stalled pulls by registry",
+		"Pulls that have not moved for longer than Pulltrace's threshold. One node, many registries: the node. One registry, many nodes: the registry.",
+		"short", notHeard,
+		course(fmt.Sprintf("sum by (%s) (%s)", registry, live(ofRegistry(name(semconv.PullStalled)))), "{{"+registry+"}}")).
+		Decimals(0)
+}
+
+// failed is what failed of late. Pulls that are refused never run: the table of what is
+// being pulled does not have them.
+func failed(rules recordings) cog.Builder[dashboard.Panel] {
+	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.now(failures))
+	return grid("Failed in the last 30 minutes",
+		"Pulls that failed, and those that were refused before anything was fetched, by what the registry or the node said. Refusals and reasons need Pulltrace to see Kubernetes; without, all are _OTHER.",
+		"no pull has failed", []column{
+			{field: registry, title: "Registry"},
+			{field: errorType, title: "Reason", width: 200},
+			{field: "Value", title: "Pulls", width: 90},
+		}, rows("failures", query)).
+		Height(7).
+		SortBy([]cog.Builder[common.TableSortByFieldState]{
+			common.NewTableSortByFieldStateBuilder().DisplayName("Pulls").Desc(true),
+		})
+}
+
+// alerts is the table of the alerts of the rules that fire.
+func alerts() cog.Builder[dashboard.Panel] {
+	query := fmt.Sprintf("max by (alertname, severity, %s) (%s)",
+		list(clusterLabel, k8sNode, host, registry, image, errorType, podNamespace),
+		selector("ALERTS", []string{`alertname=~"Pull.+"`, `alertstate="firing"`, chosenCluster, chosenNode, registry + `=~"$registry|"`}))
+	return grid("Alerts that fire",
+		"Alerts of dashboards/pulltrace.rules.yaml, where Prometheus has loaded it. Click on one for what to do.",
+		"none", []column{
+			{field: "alertname", title: "Alert", width: 200, properties: []dashboard.DynamicConfigValue{links(runbook())}},
+			{field: "severity", title: "Severity", width: 90},
+			{field: registry, title: "Registry"},
+			{field: image, title: "Image"},
+			{field: "node", title: "Node"},
+			{field: errorType, title: "Reason", width: 120},
+			{field: podNamespace, title: "Namespace", width: 120},
+		}, rows("alerts", withNode(query))).Height(7)
+}

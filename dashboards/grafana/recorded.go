@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/pulltrace/pulltrace/semconv"
+)
+
+// recordings are the queries of the recording rules, by the names of what they record.
+//
+// A dashboard asks for what is recorded where rules are loaded and all nodes are
+// chosen, since what is recorded is the sum of all. Else it asks for the same directly:
+// the rule's own query, of the chosen nodes. The variable direct says which, as a
+// pattern that matches all registries or none, so that Prometheus finds no series for
+// the other one and is done at once.
+type recordings map[string]string
+
+var promql = parser.NewParser(parser.Options{})
+
+func readRules(path string) (recordings, error) {
+	file, errs := rulefmt.ParseFile(path, false, model.UTF8Validation, promql, slog.Default())
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("reading rules: %w", errs[0])
+	}
+	found := make(recordings)
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			if r.Record != "" {
+				found[r.Record] = r.Expr
+			}
+		}
+	}
+	return found, nil
+}
+
+// now is what a rule records.
+func (r recordings) now(rule string, matchers ...string) string {
+	return fmt.Sprintf("(\n%s\nor\n%s\n)", recorded(rule, matchers), r.direct(rule, matchers))
+}
+
+// sum adds up over a window what a rule records every minute.
+func (r recordings) sum(rule, window string, matchers ...string) string {
+	return fmt.Sprintf("(\nsum_over_time(%s[%s])\nor\nsum_over_time((\n%s\n)[%[2]s:1m])\n)",
+		recorded(rule, matchers), window, r.direct(rule, matchers))
+}
+
+// rate is the mean over a window of what a rule records as a rate.
+func (r recordings) rate(rule, window string, matchers ...string) string {
+	return fmt.Sprintf("(\navg_over_time(%s[%s])\nor\n%s\n)",
+		recorded(rule, matchers), window, strings.ReplaceAll(r.direct(rule, matchers), "[5m]", "["+window+"]"))
+}
+
+func recorded(rule string, matchers []string) string {
+	return selector(rule, slices.Concat([]string{chosenCluster, chosenRegistry, registry + `!~"$direct"`}, matchers))
+}
+
+// ofNodes are the series without a registry.
+var ofNodes = name(semconv.SourceUp)
+
+// direct is the query of a rule with the matchers of what is chosen put into it.
+func (r recordings) direct(rule string, matchers []string) string {
+	expr, err := promql.ParseExpr(r[rule])
+	if err != nil {
+		panic(fmt.Sprintf("the rule %s: %v", rule, err)) // the file was read
+	}
+	// The parser knows no variable in the place of a label's name.
+	const stands = "cluster_label_"
+	put := func(name string, matchers ...string) []*labels.Matcher {
+		text := strings.ReplaceAll(ofNode(name, matchers...), clusterLabel, stands)
+		parsed, err := promql.ParseMetricSelector(text)
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", text, err)) // a constant
+		}
+		return parsed
+	}
+	parser.Inspect(expr, func(n parser.Node, _ []parser.Node) error {
+		s, is := n.(*parser.VectorSelector)
+		if !is {
+			return nil
+		}
+		chosen := []string{chosenRegistry, registry + `=~"$direct"`}
+		if s.Name == ofNodes {
+			chosen = nil
+		}
+		for _, m := range put(s.Name, slices.Concat(chosen, matchers)...) {
+			if m.Name != model.MetricNameLabel {
+				s.LabelMatchers = append(s.LabelMatchers, m)
+			}
+		}
+		return nil
+	})
+	return strings.ReplaceAll(expr.Pretty(0), stands, clusterLabel)
+}
