@@ -53,24 +53,23 @@ func ratio(part, whole string) string {
 	return fmt.Sprintf("(%s)\n/\n(%s > 0)", part, whole)
 }
 
-// pullsWithin is the rate of pulls that went well in time, pullsCounted that of all that
-// count: a failed one is not in time, and of unknown ones nobody knows.
-func pullsWithin(rules recordings, window string) string {
-	return fmt.Sprintf("sum(%s)", rules.rate(durations, window, succeeded, `le=~"$within(\\.0)?"`))
+// pullsWithin are the pulls that went well in time, pullsCounted all that count: a failed one is not in time, and of unknown ones nobody knows.
+func pullsWithin(rules recordings, over window) string {
+	return fmt.Sprintf("sum(%s)", rules.increase(durations, over, succeeded, `le=~"$within(\\.0)?"`))
 }
 
-func pullsCounted(rules recordings, window string) string {
-	return fmt.Sprintf("sum(%s)", rules.rate(durations, window, outcome+`=~"success|failure"`, `le="+Inf"`))
+func pullsCounted(rules recordings, over window) string {
+	return fmt.Sprintf("sum(%s)", rules.increase(durations, over, outcome+`=~"success|failure"`, `le="+Inf"`))
 }
 
 // missed is the part of the pulls that were not in time.
-func missed(rules recordings, window string) string {
-	return "1 - " + ratio(pullsWithin(rules, window)+" or on () vector(0)", pullsCounted(rules, window))
+func missed(rules recordings, over window) string {
+	return "1 - " + ratio(pullsWithin(rules, over)+" or on () vector(0)", pullsCounted(rules, over))
 }
 
 func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 	quantile := func(q float64) string {
-		return fmt.Sprintf("histogram_quantile(%g, sum by (le) (%s)) >= 0", q, rules.rate(durations, "$__range", succeeded))
+		return fmt.Sprintf("histogram_quantile(%g, sum by (le) (%s)) >= 0", q, rules.increase(durations, shown, succeeded))
 	}
 	ofOutcome := func(matchers ...string) string {
 		return fmt.Sprintf("sum(%s)", rules.sum(endedPulls, "$__range", matchers...))
@@ -85,10 +84,10 @@ func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 		number("Half took at most", "Median of the time that pulls took which went well.", quantile(0.5), "s", noPulls).Decimals(1).Thresholds(slow),
 		number("9 of 10 took at most", "0.9 quantile of the time that pulls took which went well.", quantile(0.9), "s", noPulls).Decimals(1).Thresholds(slow),
 		number("From the cache", "Part of the bytes of all pulled images that did not have to be fetched.",
-			ratio("sum("+rules.rate(cached, "$__range")+")",
-				"(sum("+rules.rate(cached, "$__range")+") + sum("+rules.rate(fetched, "$__range")+"))"), "percentunit", noPulls).Decimals(0),
+			ratio("sum("+rules.increase(cached, shown)+")",
+				"(sum("+rules.increase(cached, shown)+") + sum("+rules.increase(fetched, shown)+"))"), "percentunit", noPulls).Decimals(0),
 		number("Within $within s", "Part of the pulls that went well and took at most as long. A failed pull is not in time.",
-			"1 - ("+missed(rules, "$__range")+")", "percentunit", noPulls).Decimals(1),
+			"1 - ("+missed(rules, shown)+")", "percentunit", noPulls).Decimals(1),
 	}
 }
 
@@ -230,7 +229,7 @@ func bytesInTime(rules recordings) cog.Builder[dashboard.Panel] {
 
 func bytesByRegistry(rules recordings) cog.Builder[dashboard.Panel] {
 	total := func(rule string) string {
-		return fmt.Sprintf("sum by (%s) (%s) * $__range_s", registry, rules.rate(rule, "$__range"))
+		return fmt.Sprintf("sum by (%s) (%s)", registry, rules.increase(rule, shown))
 	}
 	return grid("Bytes by registry", "In the time that is shown. Wasted bytes are among the fetched ones.", noPulls, []column{
 		{field: registry, title: "Registry"},
@@ -243,11 +242,11 @@ func bytesByRegistry(rules recordings) cog.Builder[dashboard.Panel] {
 }
 
 func burn(rules recordings) cog.Builder[dashboard.Panel] {
-	rate := func(window string) string {
-		return fmt.Sprintf("(%s)\n/ (1 - $objective / 100)", missed(rules, window))
+	rate := func(over window) string {
+		return fmt.Sprintf("(%s)\n/ (1 - $objective / 100)", missed(rules, over))
 	}
 	return lines("Burn rate", "How many times as fast as the objective allows pulls fail or take too long: 1 is just what it allows. At 14.4 for an hour, 2 % of what a month allows are gone; at 6 for six hours, 5 %.", "short", noPulls,
-		course(rate("1h"), "over 1 h"), course(rate("6h"), "over 6 h")).
+		course(rate(window{"1h", "3600"}), "over 1 h"), course(rate(window{"6h", "21600"}), "over 6 h")).
 		Span(16).Interval("1m").Decimals(1).
 		Thresholds(colours(calm, step{1, warn}, step{14.4, bad})).
 		ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed))
@@ -255,7 +254,7 @@ func burn(rules recordings) cog.Builder[dashboard.Panel] {
 
 func attainment(rules recordings) cog.Builder[dashboard.Panel] {
 	return number("Left of what the objective allows", "Part of the pulls that may fail or take too long in the time that is shown and have not. Below zero the objective is missed.",
-		fmt.Sprintf("1 - (%s)\n/ (1 - $objective / 100)", missed(rules, "$__range")), "percentunit", noPulls).
+		fmt.Sprintf("1 - (%s)\n/ (1 - $objective / 100)", missed(rules, shown)), "percentunit", noPulls).
 		Height(8).Span(8).Decimals(0).
 		Thresholds(colours(bad, step{0, warn}, step{0.25, good}))
 }

@@ -15,11 +15,8 @@ import (
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
-// Recording rules that this dashboard has a use for.
-const (
-	activeByPhase = "registry:pulltrace_pull_active:sum"
-	failures      = "registry_error:pulltrace_pull_failures:increase30m"
-)
+// activeByPhase is a recording rule, as those of history.go.
+const activeByPhase = "registry:pulltrace_pull_active:sum"
 
 const (
 	notHeard = "no Pulltrace is heard"
@@ -226,7 +223,7 @@ func stalledByRegistry() cog.Builder[dashboard.Panel] {
 // failed is what failed of late. Pulls that are refused never run: the table of what is
 // being pulled does not have them.
 func failed(rules recordings) cog.Builder[dashboard.Panel] {
-	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.now(failures))
+	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.sum(endedPulls, "30m", errorType+`!=""`))
 	return grid("Failed in the last 30 minutes",
 		"Pulls that failed, and those that were refused before anything was fetched, by what the registry or the node said. Refusals and reasons need Pulltrace to see Kubernetes; without, all are _OTHER.",
 		"no pull has failed", []column{

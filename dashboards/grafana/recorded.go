@@ -52,10 +52,17 @@ func (r recordings) sum(rule, window string, matchers ...string) string {
 		recorded(rule, matchers), window, r.direct(rule, matchers))
 }
 
-// rate is the mean over a window of what a rule records as a rate.
-func (r recordings) rate(rule, window string, matchers ...string) string {
-	return fmt.Sprintf("(\navg_over_time(%s[%s])\nor\n%s\n)",
-		recorded(rule, matchers), window, strings.ReplaceAll(r.direct(rule, matchers), "[5m]", "["+window+"]"))
+// window is a time, as it stands in a selector, and in seconds.
+type window struct{ text, seconds string }
+
+// shown is the time that the dashboard shows.
+var shown = window{"$__range", "$__range_s"}
+
+// increase is what came over a window of what a rule records every minute as a rate. A
+// series that is younger than the window counts as much as it has.
+func (r recordings) increase(rule string, over window, matchers ...string) string {
+	return fmt.Sprintf("(\n60 * sum_over_time(%s[%s])\nor\n%s * %s\n)",
+		recorded(rule, matchers), over.text, over.seconds, strings.ReplaceAll(r.direct(rule, matchers), "[5m]", "["+over.text+"]"))
 }
 
 func recorded(rule string, matchers []string) string {
