@@ -194,6 +194,7 @@ func (im *image) observe(o metric.Observer, inst *instruments) {
 	}
 	o.ObserveFloat64(inst.imageRate, rate, l...)
 	o.ObserveFloat64(inst.imageIdle, idle.Seconds(), l...)
+	im.observePods(o, inst)
 	if !p.TotalKnown {
 		return
 	}
@@ -206,7 +207,6 @@ func (im *image) observe(o metric.Observer, inst *instruments) {
 	for i, state := range im.states {
 		o.ObserveInt64(inst.imageLayers, im.counts[i], state.observe...)
 	}
-	im.observePods(o, inst)
 	for i := range im.layers {
 		if layer := &im.layers[i]; layer.shown {
 			o.ObserveInt64(inst.layerDownloaded, layer.downloaded, layer.labels.observe...)

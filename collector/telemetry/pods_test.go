@@ -45,6 +45,18 @@ func TestPodsThatWait(t *testing.T) {
 	}
 }
 
+// Who waits is told as well while nobody knows how large the image is: a registry that
+// answers no more is what pods wait for longest.
+func TestPodsThatWaitForAnImageOfUnknownSize(t *testing.T) {
+	r := newRecorded(t)
+	p := running("a", 0)
+	p.TotalKnown, p.Size, p.Layers, p.Pods = false, 0, nil, []pull.Waiter{web}
+	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
+	if points := r.points(t, semconv.ImagePods); len(points) != 1 {
+		t.Errorf("%v, want one point", points)
+	}
+}
+
 // What the registry refused is counted, by registry and reason.
 func TestRefusedPulls(t *testing.T) {
 	r := newRecorded(t)
