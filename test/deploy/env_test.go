@@ -158,3 +158,27 @@ func TestPrometheusRule(t *testing.T) {
 		t.Error("there are rules that nobody asked for")
 	}
 }
+
+// The ConfigMap has the dashboards as they stand, for the sidecar to find.
+func TestDashboards(t *testing.T) {
+	m := render(t, "dashboards.enabled=true", "dashboards.annotations.grafana_folder=Pulltrace")
+	paths, err := filepath.Glob(filepath.Join("..", "..", "dashboards", "*.json"))
+	if err != nil || len(paths) != 3 || len(m.dashboards.Data) != len(paths) {
+		t.Fatalf("%d of the dashboards %v, %v", len(m.dashboards.Data), paths, err)
+	}
+	for _, path := range paths {
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.dashboards.Data[filepath.Base(path)] != string(want) {
+			t.Errorf("%s is not that of the file", filepath.Base(path))
+		}
+	}
+	if m.dashboards.Labels["grafana_dashboard"] != "1" || m.dashboards.Annotations["grafana_folder"] != "Pulltrace" {
+		t.Errorf("labels %v, annotations %v", m.dashboards.Labels, m.dashboards.Annotations)
+	}
+	if without := render(t); without.dashboards != nil {
+		t.Error("there are dashboards that nobody asked for")
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"regexp"
 )
 
-// Generated returns what is made of the chart and stands beside it, and the rules that
-// it has a copy of, by the path in the project.
+// Generated returns what is made of the chart and stands beside it, and the rules and
+// dashboards that it has copies of, by the path in the project.
 func Generated(ctx context.Context) (map[string][]byte, error) {
 	readme, err := valuesReference(ctx)
 	if err != nil {
@@ -24,15 +24,26 @@ func Generated(ctx context.Context) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, err := os.ReadFile(filepath.Join(chart, "..", "..", "dashboards", "pulltrace.rules.yaml"))
+	files := map[string][]byte{
+		"deploy/chart/README.md":          readme,
+		"deploy/kustomize/pulltrace.yaml": manifests,
+	}
+	// Helm reads nothing that is outside of the chart.
+	from := filepath.Join(chart, "..", "..", "dashboards")
+	dashboards, err := filepath.Glob(filepath.Join(from, "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{
-		"deploy/chart/README.md":            readme,
-		"deploy/chart/pulltrace.rules.yaml": rules, // Helm reads nothing that is outside of the chart
-		"deploy/kustomize/pulltrace.yaml":   manifests,
-	}, nil
+	copies := map[string]string{filepath.Join(from, "pulltrace.rules.yaml"): "deploy/chart/pulltrace.rules.yaml"}
+	for _, path := range dashboards {
+		copies[path] = "deploy/chart/dashboards/" + filepath.Base(path)
+	}
+	for path, to := range copies {
+		if files[to], err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // valuesReference is the chart's README, of its README.md.gotmpl and values.yaml.

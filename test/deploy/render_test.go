@@ -25,6 +25,7 @@ type manifests struct {
 	binding     *rbacv1.ClusterRoleBinding
 	podMonitors []map[string]any
 	rules       map[string]any
+	dashboards  *corev1.ConfigMap
 }
 
 // render renders the chart with values that are given as to --set.
@@ -76,6 +77,8 @@ func read(t *testing.T, text []byte) manifests {
 			m.podMonitors = append(m.podMonitors, monitor)
 		case "PrometheusRule":
 			strictly(&m.rules)
+		case "ConfigMap":
+			strictly(&m.dashboards)
 		default:
 			t.Fatalf("the chart has a %q", head.Kind)
 		}
