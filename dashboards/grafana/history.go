@@ -247,7 +247,7 @@ func burn(rules recordings) cog.Builder[dashboard.Panel] {
 	}
 	return lines("Burn rate", "How many times as fast as the objective allows pulls fail or take too long: 1 is just what it allows. At 14.4 for an hour, 2 % of what a month allows are gone; at 6 for six hours, 5 %.", "short", noPulls,
 		course(rate(window{"1h", "3600"}), "over 1 h"), course(rate(window{"6h", "21600"}), "over 6 h")).
-		Span(16).Interval("1m").Decimals(1).
+		Span(16).Interval("1m").Decimals(1).AxisSoftMax(2).
 		Thresholds(colours(calm, step{1, warn}, step{14.4, bad})).
 		ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed))
 }

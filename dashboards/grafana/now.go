@@ -106,35 +106,30 @@ func pulls() *table.PanelBuilder {
 		return append(properties, orDash())
 	}
 	columns := []column{
-		{field: "Value #state", title: "State", width: 115, properties: append(coloured(calm, step{stalled, bad}), stateNames())},
-		{field: "image", title: "Image", properties: []dashboard.DynamicConfigValue{
-			links(layersOf(nowUID), inTempo(), inJaeger()), {Id: "custom.minWidth", Value: 220},
-		}},
-		{field: "node", title: "Node", properties: []dashboard.DynamicConfigValue{{Id: "custom.minWidth", Value: 130}}},
-		{field: clusterOfOthers, title: "Cluster", width: 120},
+		{field: "Value #state", title: "State", width: 110, properties: append(coloured(calm, step{stalled, bad}), stateNames())},
+		{field: "image", title: "Image", min: 200, properties: []dashboard.DynamicConfigValue{links(layersOf(nowUID), inTempo(), inJaeger())}},
+		{field: "node", title: "Node", min: 110},
+		{field: clusterOfOthers, title: "Cluster", min: 90},
 		{field: clusterOfOTel, title: "Cluster"},
-		{field: "Value #progress", title: "Progress", width: 240, properties: append(bar(), orDash())},
+		{field: "Value #progress", title: "Progress", width: 160, properties: append(bar(), orDash())},
+		{field: "Value #left", title: "Time left", width: 85, properties: known(unit("s"))},
+		{field: "Value #idle", title: "Idle for", width: 80, properties: append(known(unit("s")), coloured(calm, step{30, warn}, step{60, bad})...)},
+		{field: "Value #pods", title: "Pods", width: 60, properties: known()},
+		{field: "Value #rate", title: "Rate", width: 105, properties: known(unit("binBps"))},
 		{field: "Value #size", title: "Size", width: 90, properties: known(unit("bytes"))},
-		{field: "Value #cached", title: "Cached", width: 90, properties: known(unit("bytes"))},
-		{field: "Value #rate", title: "Rate", width: 110, properties: known(unit("binBps"))},
-		{field: "Value #left", title: "Time left", width: 95, properties: known(unit("s"), dashboard.DynamicConfigValue{Id: "decimals", Value: 0})},
-		{field: "Value #idle", title: "Idle for", width: 90, properties: append(
-			known(unit("s"), dashboard.DynamicConfigValue{Id: "decimals", Value: 0}), coloured(calm, step{30, warn}, step{60, bad})...)},
-		{field: "Value #pods", title: "Pods", width: 65, properties: known()},
-		{field: registry, title: "Registry", width: 160},
+		{field: registry, title: "Registry", width: 140},
 	}
 	return grid("What is being pulled",
-		"One row for each image on each node, the stalled ones first. Time left is Pulltrace's estimate of the download; Idle for is the time since a byte came, a blob was committed or a layer unpacked, without waiting for a turn. A dash: not known. Click on an image for its layers or its traces.",
+		"One row for each image on each node, the stalled ones first. Time left is Pulltrace's estimate of the download; Idle for is the time since a byte came, a blob was committed or a layer unpacked, the wait for a turn left out. A dash: not known. Click on an image for its layers or its traces.",
 		nothing, columns,
 		rows("state", named(waitedFor(state()))),
 		rows("progress", of(semconv.ImageProgress)),
 		rows("size", of(semconv.ImageSize)),
-		rows("cached", of(semconv.ImageCached)),
 		rows("rate", of(semconv.ImageRate)),
-		rows("left", of(semconv.ImageRemaining)),
-		rows("idle", of(semconv.ImageIdle)),
+		rows("left", "floor("+of(semconv.ImageRemaining)+")"),
+		rows("idle", "floor("+of(semconv.ImageIdle)+")"),
 		rows("pods", waiting),
-	).Height(12).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
+	).Height(10).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("State").Desc(true),
 	})
 }
@@ -147,26 +142,25 @@ func stateNames() dashboard.DynamicConfigValue {
 	return mapped(map[string]any{"type": "value", "options": options})
 }
 
-// waiters is the table of who waits.
+// waiters is the table of who waits: containers of pods, and their image volumes.
 func waiters() *table.PanelBuilder {
 	by := []string{podNamespace, pod, container, volume, tag}
-	query := named(fmt.Sprintf(`sum by (%s) (%s)
+	query := fmt.Sprintf(`label_join(%s, "waiter", "", %q, %q)`, named(fmt.Sprintf(`sum by (%s) (%s)
 * on (%s) group_left ()
 (max by (%[3]s) (%[4]s) or 0 * max by (%[3]s) (%[5]s))`,
 		list(append(slices.Clone(imageLabels), by...)...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`)),
-		list(imageLabels...), live(ofImage(name(semconv.ImageProgress))), live(ofImage(name(semconv.ImageIdle)))))
+		list(imageLabels...), live(ofImage(name(semconv.ImageProgress))), live(ofImage(name(semconv.ImageIdle))))), container, volume)
 	return grid("Who waits",
-		"Containers of pods that wait for an image of the table above, and how far it is. Needs Pulltrace to see Kubernetes.",
+		"Containers and image volumes of pods that wait for an image of the table above, and how far that is. Needs Pulltrace to see Kubernetes.",
 		"no pod is known to wait", []column{
-			{field: podNamespace, title: "Namespace", width: 120},
-			{field: pod, title: "Pod"},
-			{field: container, title: "Container", width: 120},
-			{field: volume, title: "Volume", width: 100},
-			{field: "image", title: "Image"},
-			{field: tag, title: "Tag", width: 90},
-			{field: "node", title: "Node", width: 130},
-			{field: "Value", title: "Progress", width: 140, properties: bar()},
-		}, rows("progress", query)).Height(9)
+			{field: podNamespace, title: "Namespace", min: 90},
+			{field: pod, title: "Pod", min: 140},
+			{field: "waiter", title: "Container", min: 80},
+			{field: "Value", title: "Progress", width: 120, properties: bar()},
+			{field: "image", title: "Image", min: 140},
+			{field: tag, title: "Tag", min: 60},
+			{field: "node", title: "Node", min: 80},
+		}, rows("progress", query)).Height(8)
 }
 
 // layers is the table of the layers in flight, of all images or of the chosen one.
@@ -176,21 +170,23 @@ func layers() *table.PanelBuilder {
 	got := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerDownloaded))))
 	const most = 100
 	missing := fmt.Sprintf("topk(%d, %s - %s)", most, expected, got)
+	// The twelve digits that the clients show.
+	short := func(query string) string {
+		return fmt.Sprintf(`label_replace(%s, "digest", "$1", %q, "sha256:(.{12}).*")`, named(query), layerDigest)
+	}
 	return grid("Layers that are fetched",
-		fmt.Sprintf("The layers whose download has begun, the %d with most to come: of the image and node chosen above, or of all. containerd tells in steps of 1 MiB.", most),
+		fmt.Sprintf("Layers whose download has begun: of the image and node that are chosen, or of all, and then the %d with most to come. containerd tells in steps of 1 MiB.", most),
 		nothing, []column{
-			{field: layerIndex, title: "Layer", width: 70},
-			{field: layerDigest, title: "Digest", width: 170},
-			{field: "Value #progress", title: "Fetched", width: 160, properties: bar()},
-			{field: "Value #size", title: "Size", width: 90, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
-			{field: "Value #missing", title: "To come", width: 90, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
-			{field: "image", title: "Image"},
-			{field: "node", title: "Node", width: 130},
+			{field: layerIndex, title: "Layer", width: 60},
+			{field: "Value #progress", title: "Fetched", width: 130, properties: bar()},
+			{field: "Value #missing", title: "To come", width: 95, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
+			{field: "image", title: "Image", min: 140},
+			{field: "node", title: "Node", min: 80},
+			{field: "digest", title: "Digest", width: 115},
 		},
-		rows("missing", named(missing)),
-		rows("progress", named(fmt.Sprintf("%s / %s\nand\n%s", got, expected, missing))),
-		rows("size", named(fmt.Sprintf("%s\nand\n%s", expected, missing))),
-	).Height(9).SortBy([]cog.Builder[common.TableSortByFieldState]{
+		rows("missing", short(missing)),
+		rows("progress", short(fmt.Sprintf("%s / %s\nand\n%s", got, expected, missing))),
+	).Height(8).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("To come").Desc(true),
 	})
 }
@@ -199,7 +195,12 @@ func phases(rules recordings) cog.Builder[dashboard.Panel] {
 	return stacked("Pulls by phase",
 		"Pulls that run: resolving, until the size is known; queued, while others hold all download slots; downloading; unpacking, when all is fetched.",
 		"short", notHeard,
-		course(fmt.Sprintf("sum by (%s) (%s)", phase, rules.now(activeByPhase)), "{{"+phase+"}}")).Decimals(0)
+		course(fmt.Sprintf("sum by (%s) (%s)", phase, rules.now(activeByPhase)), "{{"+phase+"}}")).
+		Decimals(0).AxisSoftMax(1).
+		OverrideByName(semconv.PhaseDownloading.Value.AsString(), fixedColour(moving)).
+		OverrideByName(semconv.PhaseUnpacking.Value.AsString(), fixedColour(good)).
+		OverrideByName(semconv.PhaseQueued.Value.AsString(), fixedColour(warn)).
+		OverrideByName(semconv.PhaseResolving.Value.AsString(), fixedColour("purple"))
 }
 
 func throughput() cog.Builder[dashboard.Panel] {
@@ -217,7 +218,7 @@ func stalledByRegistry() cog.Builder[dashboard.Panel] {
 		"Pulls that have not moved for longer than Pulltrace's threshold. One node, many registries: the node. One registry, many nodes: the registry.",
 		"short", notHeard,
 		course(fmt.Sprintf("sum by (%s) (%s)", registry, live(ofRegistry(name(semconv.PullStalled)))), "{{"+registry+"}}")).
-		Decimals(0)
+		Decimals(0).AxisSoftMax(1)
 }
 
 // failed is what failed of late. Pulls that are refused never run: the table of what is

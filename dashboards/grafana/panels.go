@@ -71,7 +71,7 @@ func lines(title, description, unit, none string, queries ...*prometheus.Dataque
 		Datasource(prom).
 		Unit(unit).NoValue(none).Min(0).
 		Height(8).Span(8).
-		LineWidth(1).FillOpacity(10).
+		LineWidth(1).FillOpacity(0).
 		ShowPoints(common.VisibilityModeNever).
 		Legend(common.NewVizLegendOptionsBuilder().
 			DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom).ShowLegend(true)).
@@ -116,9 +116,9 @@ func bars(title, description, unit, none string, queries ...*prometheus.Dataquer
 
 // column is one of a table.
 type column struct {
-	field      string // what it is called where it comes from
-	title      string // none: it is not shown
-	width      float64
+	field      string  // what it is called where it comes from
+	title      string  // none: it is not shown
+	width, min float64 // in pixels
 	properties []dashboard.DynamicConfigValue
 }
 
@@ -144,6 +144,9 @@ func grid(title, description, none string, columns []column, queries ...*prometh
 		properties := c.properties
 		if c.width > 0 {
 			properties = append(properties, dashboard.DynamicConfigValue{Id: "custom.width", Value: c.width})
+		}
+		if c.min > 0 {
+			properties = append(properties, dashboard.DynamicConfigValue{Id: "custom.minWidth", Value: c.min})
 		}
 		if len(properties) > 0 {
 			p.OverrideByName(c.title, properties)
