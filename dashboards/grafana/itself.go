@@ -25,12 +25,12 @@ func numbersOfItself() []cog.Builder[dashboard.Panel] {
 		up := live(ofNode(name(m)))
 		return fmt.Sprintf("count(%s == 0)\nor on () 0 * sum(%s)", up, up)
 	}
-	alarm := colours(good, step{1, bad})
+	alarm := colours(calm, step{1, bad})
 	return []cog.Builder[dashboard.Panel]{
 		number("Nodes heard of", "Nodes whose Pulltrace told something in the last 30 s.",
 			"count("+live(ofNode(name(semconv.SourceUp)))+")", "short", notHeard),
-		number("containerd does not answer", "Nodes whose containerd does not answer Pulltrace.", down(semconv.SourceUp), "short", notHeard).Thresholds(alarm),
-		number("Kubernetes does not answer", "Nodes whose Pulltrace does not see the pods of its node. Pulls are told all the same, without pods and reasons.",
+		number("containerd silent", "Nodes whose containerd does not answer Pulltrace.", down(semconv.SourceUp), "short", notHeard).Thresholds(alarm),
+		number("Kubernetes silent", "Nodes whose Pulltrace does not see the pods of its node. Pulls are told all the same, without pods and reasons.",
 			down(semconv.KubernetesUp), "short", "no Kubernetes").Thresholds(alarm),
 		number("Failed exports", "Exports of telemetry that failed in the time that is shown, on all nodes. What one cannot deliver, the next one does, as far as it is not over.",
 			orZero("round(sum(increase("+ofNode(name(semconv.ExportErrors))+"[$__range])))"), "short", notHeard).Thresholds(colours(good, step{1, warn})),
