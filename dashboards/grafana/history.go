@@ -42,7 +42,7 @@ func history(rules recordings) *dashboard.DashboardBuilder {
 	row(d, "", numbersOfHistory(rules)...)
 	row(d, "How many, and why not", outcomes(rules), failuresInTime(rules), failuresByReason(rules))
 	row(d, "How long", durationHeatmap(rules), quantiles(rules), slowest())
-	row(d, "Where the time goes", timeOfAPull(), timeInTime(), rates(rules))
+	row(d, "Where the time goes", timeOfAPull(rules), timeInTime(rules), rates(rules))
 	row(d, "Bytes", bytesInTime(rules), bytesByRegistry(rules))
 	row(d, "Objective: $objective % of pulls within $within s", burn(rules), attainment(rules))
 	return d
@@ -183,26 +183,27 @@ var parts = []part{
 	{"whole pull", semconv.PullDuration},
 }
 
-// mean is the mean of a histogram over a window.
-func mean(m semconv.Metric, window string) string {
-	of := func(suffix string) string {
-		return fmt.Sprintf("sum(rate(%s[%s]))", ofRegistry(name(m)+suffix, succeeded), window)
-	}
+// mean is the sum of a histogram by its count, each as it is asked for by the rule that
+// records it.
+func mean(m semconv.Metric, ask func(rule string) string) string {
+	of := func(suffix string) string { return "sum(" + ask("registry:"+name(m)+suffix+":rate5m") + ")" }
 	return ratio(of("_sum"), of("_count"))
 }
 
-func timeOfAPull() cog.Builder[dashboard.Panel] {
+func timeOfAPull(rules recordings) cog.Builder[dashboard.Panel] {
+	ask := func(rule string) string { return rules.increase(rule, shown, succeeded) }
 	p := bars("Time of a pull", "Mean of the pulls that went well in the time that is shown. Download and unpack overlap, and the kubelet's queue comes before the pull, so they do not add up to the whole.", "s", noPulls)
 	for _, part := range parts {
-		p.WithTarget(instant(mean(part.metric, "$__range")).LegendFormat(part.title))
+		p.WithTarget(instant(mean(part.metric, ask)).LegendFormat(part.title))
 	}
 	return p
 }
 
-func timeInTime() cog.Builder[dashboard.Panel] {
-	p := lines("Time of a pull, in the course of time", "The same, of the pulls of each interval.", "s", noPulls).Interval("1m")
+func timeInTime(rules recordings) cog.Builder[dashboard.Panel] {
+	ask := func(rule string) string { return rules.now(rule, succeeded) }
+	p := lines("Time of a pull, in the course of time", "The same, of the pulls that ended in five minutes.", "s", noPulls).Interval("1m")
 	for _, part := range parts {
-		p.WithTarget(course(mean(part.metric, "$__rate_interval"), part.title))
+		p.WithTarget(course(mean(part.metric, ask), part.title))
 	}
 	return p
 }
