@@ -80,9 +80,9 @@ func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 			orZero("round("+ofOutcome()+")"), "short", notHeard),
 		number("Failed", "Part of them that failed or were refused.",
 			ratio(ofOutcome(errorType+`!=""`)+" or on () vector(0)", ofOutcome()), "percentunit", noPulls).
-			Decimals(1).Thresholds(colours(good, step{0.01, warn}, step{0.05, bad})),
-		number("Half took at most", "Median of the time that pulls took which went well.", quantile(0.5), "s", noPulls).Decimals(1).Thresholds(slow),
-		number("9 of 10 took at most", "0.9 quantile of the time that pulls took which went well.", quantile(0.9), "s", noPulls).Decimals(1).Thresholds(slow),
+			Decimals(1).Thresholds(fine(step{0.01, warn}, step{0.05, bad})),
+		number("Half took up to", "Median of the time that pulls took which went well.", quantile(0.5), "s", noPulls).Decimals(1).Thresholds(slow),
+		number("9 of 10 took up to", "0.9 quantile of the time that pulls took which went well.", quantile(0.9), "s", noPulls).Decimals(1).Thresholds(slow),
 		number("From the cache", "Part of the bytes of all pulled images that did not have to be fetched.",
 			ratio("sum("+rules.increase(cached, shown)+")",
 				"(sum("+rules.increase(cached, shown)+") + sum("+rules.increase(fetched, shown)+"))"), "percentunit", noPulls).Decimals(0),
@@ -102,7 +102,7 @@ func outcomes(rules recordings) cog.Builder[dashboard.Panel] {
 }
 
 func failuresInTime(rules recordings) cog.Builder[dashboard.Panel] {
-	return counts("Failures by registry and reason", "Pulls that failed or were refused in each interval.", "no pull has failed",
+	return counts("Failures by registry and reason", "Pulls that failed or were refused in each interval.", "no failure is known of",
 		course(fmt.Sprintf("sum by (%s) (%s) > 0", list(registry, errorType), rules.sum(endedPulls, "$__interval", errorType+`!=""`)),
 			"{{"+registry+"}} {{"+errorType+"}}"))
 }
@@ -110,10 +110,10 @@ func failuresInTime(rules recordings) cog.Builder[dashboard.Panel] {
 func failuresByReason(rules recordings) cog.Builder[dashboard.Panel] {
 	by := list(registry, errorType)
 	return grid("Failures in all", "Pulls that failed or were refused in the time that is shown. Reasons need Pulltrace to see Kubernetes; without, all are _OTHER.",
-		"no pull has failed", []column{
+		"no failure is known of", []column{
 			{field: registry, title: "Registry"},
-			{field: errorType, title: "Reason", width: 140},
-			{field: "Value", title: "Pulls", width: 80},
+			{field: errorType, title: "Reason", width: 120},
+			{field: "Value", title: "Pulls", width: 70},
 		},
 		rows("failures", fmt.Sprintf("round(sum by (%s) (%s)) > 0", by, rules.sum(endedPulls, "$__range", errorType+`!=""`)))).
 		Span(8).SortBy([]cog.Builder[common.TableSortByFieldState]{
@@ -136,7 +136,7 @@ func durationHeatmap(rules recordings) cog.Builder[dashboard.Panel] {
 		Color(heatmap.NewHeatmapColorOptionsBuilder().Mode(heatmap.HeatmapColorModeScheme).Scheme("Blues").Steps(32).Reverse(false)).
 		FilterValues(heatmap.NewFilterValueRangeBuilder().Le(1e-9)).
 		YAxis(heatmap.NewYAxisConfigBuilder().Unit("s").AxisPlacement(common.AxisPlacementLeft)).
-		CellValues(heatmap.NewCellValuesBuilder().Unit("reqps")).
+		CellValues(heatmap.NewCellValuesBuilder().Unit("cps")).
 		Tooltip(heatmap.NewHeatmapTooltipBuilder().Mode(common.TooltipDisplayModeSingle).YHistogram(true))
 }
 
@@ -154,18 +154,31 @@ func quantiles(rules recordings) cog.Builder[dashboard.Panel] {
 
 // slowest is the table of the slowest of the last traces.
 func slowest() cog.Builder[dashboard.Panel] {
-	query := fmt.Sprintf(`{resource.%s="%s" && name="%s" && duration > ${within}s && span.%s=~"${registry:regex}"} | select(span.%s, span.%s, span.%s, resource.%s, resource.%s)`,
+	query := fmt.Sprintf(`{resource.%s="%s" && name="%s" && duration > ${within}s && span.%s=~"${registry:regex}"} | select(span.%s, span.%s, resource.%s, resource.%s)`,
 		standard.ServiceNameKey, service, semconv.SpanPull, semconv.RegistryKey,
-		standard.ContainerImageNameKey, semconv.OutcomeKey, semconv.PullDownloadedKey, standard.K8SNodeNameKey, standard.HostNameKey)
-	return table.NewPanelBuilder().
+		standard.ContainerImageNameKey, semconv.OutcomeKey, standard.K8SNodeNameKey, standard.HostNameKey)
+	// What Grafana calls the columns of spans, and those of the attributes.
+	columns := []column{
+		{field: "Duration", title: "Took", width: 90},
+		{field: string(standard.ContainerImageNameKey), title: "Image", min: 140},
+		{field: string(standard.K8SNodeNameKey), title: "Node", min: 100},
+		{field: string(standard.HostNameKey), title: "Host", min: 100},
+		{field: string(semconv.OutcomeKey), title: "Outcome", width: 90},
+		{field: "Span ID", title: "Trace", width: 100},
+		{field: "Start time", title: "Began", width: 160},
+	}
+	p := table.NewPanelBuilder().
 		Title("Pulls of more than $within s, from traces").
 		Description("The slowest of the latest 100 such pulls. Click on a trace to see where its time went. Needs Tempo.").
 		Datasource(common.DataSourceRef{Type: cog.ToPtr("tempo"), Uid: cog.ToPtr("${tempo}")}).
 		WithTarget(tempo.NewDataqueryBuilder().RefId("A").QueryType("traceql").Query(query).Limit(100).TableType(tempo.SearchTableTypeSpans)).
 		Height(8).Span(8).
-		NoValue("none, or no Tempo").
+		NoValue("none is known of").
 		CellHeight(common.TableCellHeightSm).
-		Footer(paged())
+		Footer(noFooter())
+	return arrange(p, columns).SortBy([]cog.Builder[common.TableSortByFieldState]{
+		common.NewTableSortByFieldStateBuilder().DisplayName("Took").Desc(true),
+	})
 }
 
 // part is a phase of a pull, and the histogram of what pulls spent in it.
@@ -248,7 +261,7 @@ func burn(rules recordings) cog.Builder[dashboard.Panel] {
 	}
 	return lines("Burn rate", "How many times as fast as the objective allows pulls fail or take too long: 1 is just what it allows. At 14.4 for an hour, 2 % of what a month allows are gone; at 6 for six hours, 5 %.", "short", noPulls,
 		course(rate(window{"1h", "3600"}), "over 1 h"), course(rate(window{"6h", "21600"}), "over 6 h")).
-		Span(16).Interval("1m").Decimals(1).AxisSoftMax(2).
+		Span(16).Interval("1m").Decimals(1).AxisSoftMax(15).
 		Thresholds(colours(calm, step{1, warn}, step{14.4, bad})).
 		ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed))
 }
@@ -257,7 +270,7 @@ func attainment(rules recordings) cog.Builder[dashboard.Panel] {
 	return number("Left of what the objective allows", "Part of the pulls that may fail or take too long in the time that is shown and have not. Below zero the objective is missed.",
 		fmt.Sprintf("1 - (%s)\n/ (1 - $objective / 100)", missed(rules, shown)), "percentunit", noPulls).
 		Height(8).Span(8).Decimals(0).
-		Thresholds(colours(bad, step{0, warn}, step{0.25, good}))
+		Thresholds(colours(calm, step{-1e6, bad}, step{0, warn}, step{0.25, good}))
 }
 
 func fixedColour(colour string) []dashboard.DynamicConfigValue {

@@ -25,7 +25,7 @@ func numbersOfItself() []cog.Builder[dashboard.Panel] {
 		up := live(ofNode(name(m)))
 		return fmt.Sprintf("count(%s == 0)\nor on () 0 * sum(%s)", up, up)
 	}
-	alarm := colours(calm, step{1, bad})
+	alarm := fine(step{1, bad})
 	return []cog.Builder[dashboard.Panel]{
 		number("Nodes heard of", "Nodes whose Pulltrace told something in the last 30 s.",
 			"count("+live(ofNode(name(semconv.SourceUp)))+")", "short", notHeard),
@@ -33,7 +33,7 @@ func numbersOfItself() []cog.Builder[dashboard.Panel] {
 		number("Kubernetes silent", "Nodes whose Pulltrace does not see the pods of its node. Pulls are told all the same, without pods and reasons.",
 			down(semconv.KubernetesUp), "short", "no Kubernetes").Thresholds(alarm),
 		number("Failed exports", "Exports of telemetry that failed in the time that is shown, on all nodes. What one cannot deliver, the next one does, as far as it is not over.",
-			orZero("round(sum(increase("+ofNode(name(semconv.ExportErrors))+"[$__range])))"), "short", notHeard).Thresholds(colours(good, step{1, warn})),
+			orZero("round(sum(increase("+ofNode(name(semconv.ExportErrors))+"[$__range])))"), "short", notHeard).Thresholds(fine(step{1, warn})),
 		number("Most memory", "Physical memory of the Pulltrace that has most.", "max("+ofItself(semconv.ProcessMemory)+")", "bytes", notHeard),
 		number("Live series", "Series of images and layers that are exported now, on all nodes.",
 			"sum("+live(ofNode(name(semconv.SeriesCount)))+")", "short", notHeard),
@@ -51,7 +51,7 @@ func unanswered() cog.Builder[dashboard.Panel] {
 		return fmt.Sprintf(`label_replace(max by (%s) (%s) == 0, "what", %q, "", "")`, by, live(ofNode(name(m))), what)
 	}
 	return grid("Who does not answer", "Nodes whose containerd or Kubernetes does not answer Pulltrace. A node of which nothing is heard is not here: see the alert PulltraceAbsent.",
-		"all answer", []column{
+		"all that are heard of answer", []column{
 			{field: "node", title: "Node"},
 			{field: clusterOfOthers, title: "Cluster"},
 			{field: clusterOfOTel, title: "Cluster"},
@@ -89,7 +89,7 @@ func pollShare() cog.Builder[dashboard.Panel] {
 }
 
 func pollFailures() cog.Builder[dashboard.Panel] {
-	return stacked("Polls that failed", "Polls a second that containerd did not answer, by reason, on all nodes.", "reqps", "none has failed",
+	return stacked("Polls that failed", "Polls a second that containerd did not answer, by reason, on all nodes.", "cps", "none is known to have failed",
 		course(fmt.Sprintf("sum by (%s) (rate(%s[$__rate_interval])) > 0", errorType, ofNode(name(semconv.SourcePollDuration)+"_count", errorType+`!=""`)), "{{"+errorType+"}}"))
 }
 
@@ -100,10 +100,10 @@ func memory() cog.Builder[dashboard.Panel] {
 
 func liveSeries() cog.Builder[dashboard.Panel] {
 	return lines("Live series in time", "Series of images and layers that are exported: of all nodes, and of the one that has most. They end with their pull.", "short", notHeard,
-		course("sum("+live(ofNode(name(semconv.SeriesCount)))+")", "all nodes"), course("max("+live(ofNode(name(semconv.SeriesCount)))+")", "most of one node")).Decimals(0)
+		course("sum("+live(ofNode(name(semconv.SeriesCount)))+")", "all nodes"), course("max("+live(ofNode(name(semconv.SeriesCount)))+")", "most of one node"))
 }
 
 func exportErrors() cog.Builder[dashboard.Panel] {
-	return stacked("Exports that failed", "Exports a second that did not arrive, by what they were to deliver, on all nodes.", "reqps", "none has failed",
+	return stacked("Exports that failed", "Exports a second that did not arrive, by what they were to deliver, on all nodes.", "cps", "none is known to have failed",
 		course(fmt.Sprintf("sum by (%s) (rate(%s[$__rate_interval])) > 0", signal, ofNode(name(semconv.ExportErrors))), "{{"+signal+"}}"))
 }

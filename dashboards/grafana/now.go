@@ -35,9 +35,10 @@ func now(rules recordings) *dashboard.DashboardBuilder {
 	}, traces())
 	row(d, "", numbersNow()...)
 	row(d, "", pulls())
-	row(d, "", waiters(), layers())
+	row(d, "", waiters())
+	row(d, "", layers(), failed(rules))
 	row(d, "", phases(rules), throughput(), stalledByRegistry())
-	row(d, "", failed(rules), alerts())
+	row(d, "", alerts())
 	return d
 }
 
@@ -48,7 +49,7 @@ func numbersNow() []cog.Builder[dashboard.Panel] {
 			orZero("sum("+live(ofRegistry(active))+")"), "short", notHeard),
 		number("Stalled", "Pulls that have not moved for longer than the threshold of Pulltrace (60 s unless it is set). containerd gives one up after 5 minutes without a byte.",
 			orZero("sum("+live(ofRegistry(stalled))+")"), "short", notHeard).
-			Thresholds(colours(good, step{1, bad})),
+			Thresholds(fine(step{1, bad})),
 		number("Nodes that pull", "Nodes on which at least one pull runs.",
 			orZero(fmt.Sprintf("count(sum by (%s) (%s) > 0)", list(nodeLabels...), live(ofRegistry(active)))), "short", notHeard),
 		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.",
@@ -102,21 +103,18 @@ func pulls() *table.PanelBuilder {
 		return named(waitedFor(fmt.Sprintf("max by (%s) (%s)", list(imageLabels...), live(ofImage(name(m))))))
 	}
 	waiting := named(fmt.Sprintf("sum by (%s) (%s)", list(imageLabels...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`))))
-	known := func(properties ...dashboard.DynamicConfigValue) []dashboard.DynamicConfigValue {
-		return append(properties, orDash())
-	}
 	columns := []column{
-		{field: "Value #state", title: "State", width: 110, properties: append(coloured(calm, step{stalled, bad}), stateNames())},
-		{field: "image", title: "Image", min: 200, properties: []dashboard.DynamicConfigValue{links(layersOf(nowUID), inTempo(), inJaeger())}},
-		{field: "node", title: "Node", min: 110},
-		{field: clusterOfOthers, title: "Cluster", min: 90},
+		{field: "Value #state", title: "State", width: 110, properties: append(coloured(calm, step{stalled, bad}), stateNames(), left())},
+		{field: "image", title: "Image", min: 280, properties: []dashboard.DynamicConfigValue{wrapped(), links(layersOf(nowUID), inTempo(), inJaeger())}},
+		{field: "node", title: "Node", min: 180, properties: []dashboard.DynamicConfigValue{wrapped()}},
+		{field: clusterOfOthers, title: "Cluster", width: 110},
 		{field: clusterOfOTel, title: "Cluster"},
-		{field: "Value #progress", title: "Progress", width: 160, properties: append(bar(), orDash())},
-		{field: "Value #left", title: "Time left", width: 85, properties: known(unit("s"))},
-		{field: "Value #idle", title: "Idle for", width: 80, properties: append(known(unit("s")), coloured(calm, step{30, warn}, step{60, bad})...)},
-		{field: "Value #pods", title: "Pods", width: 60, properties: known()},
-		{field: "Value #rate", title: "Rate", width: 105, properties: known(unit("binBps"))},
-		{field: "Value #size", title: "Size", width: 90, properties: known(unit("bytes"))},
+		{field: "Value #progress", title: "Progress", width: 160, properties: bar()},
+		{field: "Value #left", title: "Time left", width: 85, properties: []dashboard.DynamicConfigValue{unit("s")}},
+		{field: "Value #idle", title: "Idle for", width: 80, properties: append(coloured(calm, step{30, warn}, step{60, bad}), unit("s"))},
+		{field: "Value #pods", title: "Pods", width: 60},
+		{field: "Value #rate", title: "Rate", width: 105, properties: []dashboard.DynamicConfigValue{unit("binBps")}},
+		{field: "Value #size", title: "Size", width: 90, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
 		{field: registry, title: "Registry", width: 140},
 	}
 	return grid("What is being pulled",
@@ -129,7 +127,7 @@ func pulls() *table.PanelBuilder {
 		rows("left", "floor("+of(semconv.ImageRemaining)+")"),
 		rows("idle", "floor("+of(semconv.ImageIdle)+")"),
 		rows("pods", waiting),
-	).Height(10).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
+	).Height(11).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("State").Desc(true),
 	})
 }
@@ -157,10 +155,10 @@ func waiters() *table.PanelBuilder {
 			{field: pod, title: "Pod", min: 140},
 			{field: "waiter", title: "Container", min: 80},
 			{field: "Value", title: "Progress", width: 120, properties: bar()},
-			{field: "image", title: "Image", min: 140},
+			{field: "image", title: "Image", min: 180},
 			{field: tag, title: "Tag", min: 60},
-			{field: "node", title: "Node", min: 80},
-		}, rows("progress", query)).Height(8)
+			{field: "node", title: "Node", min: 120},
+		}, rows("progress", query)).Height(7).Span(24)
 }
 
 // layers is the table of the layers in flight, of all images or of the chosen one.
@@ -186,7 +184,7 @@ func layers() *table.PanelBuilder {
 		},
 		rows("missing", short(missing)),
 		rows("progress", short(fmt.Sprintf("%s / %s\nand\n%s", got, expected, missing))),
-	).Height(8).SortBy([]cog.Builder[common.TableSortByFieldState]{
+	).Span(14).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("To come").Desc(true),
 	})
 }
@@ -204,7 +202,7 @@ func phases(rules recordings) cog.Builder[dashboard.Panel] {
 }
 
 func throughput() cog.Builder[dashboard.Panel] {
-	const most = 10
+	const most = 8 // as many as there are colours
 	by := list(nodeLabels...)
 	query := fmt.Sprintf("sum by (%s) (rate(%s[$__rate_interval]))\nand on (%[1]s)\ntopk(%[3]d, sum by (%[1]s) (increase(%[2]s[$__range] @ end())))",
 		by, ofRegistry(name(semconv.DownloadIO)), most)
@@ -227,12 +225,12 @@ func failed(rules recordings) cog.Builder[dashboard.Panel] {
 	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.sum(endedPulls, "30m", errorType+`!=""`))
 	return grid("Failed in the last 30 minutes",
 		"Pulls that failed, and those that were refused before anything was fetched, by what the registry or the node said. Refusals and reasons need Pulltrace to see Kubernetes; without, all are _OTHER.",
-		"no pull has failed", []column{
+		"no failure is known of", []column{
 			{field: registry, title: "Registry"},
-			{field: errorType, title: "Reason", width: 200},
-			{field: "Value", title: "Pulls", width: 90},
+			{field: errorType, title: "Reason", width: 130},
+			{field: "Value", title: "Pulls", width: 70},
 		}, rows("failures", query)).
-		Height(7).
+		Span(10).
 		SortBy([]cog.Builder[common.TableSortByFieldState]{
 			common.NewTableSortByFieldStateBuilder().DisplayName("Pulls").Desc(true),
 		})
@@ -245,13 +243,13 @@ func alerts() cog.Builder[dashboard.Panel] {
 		selector("ALERTS", []string{`alertname=~"Pull.+"`, `alertstate="firing"`, chosenCluster, chosenNode, registry + `=~"$registry|"`}))
 	return grid("Alerts that fire",
 		"Alerts of dashboards/pulltrace.rules.yaml, where Prometheus has loaded it. Click on one for what to do.",
-		"none", []column{
+		"none that is known of", []column{
 			{field: "alertname", title: "Alert", width: 200, properties: []dashboard.DynamicConfigValue{links(runbook())}},
 			{field: "severity", title: "Severity", width: 90},
 			{field: registry, title: "Registry"},
-			{field: image, title: "Image"},
-			{field: "node", title: "Node"},
+			{field: image, title: "Image", min: 180},
+			{field: "node", title: "Node", min: 120},
 			{field: errorType, title: "Reason", width: 120},
 			{field: podNamespace, title: "Namespace", width: 120},
-		}, rows("alerts", withNode(query))).Height(7)
+		}, rows("alerts", withNode(query))).Height(7).Span(24)
 }

@@ -64,6 +64,12 @@ func number(title, description, query, unit, none string) *stat.PanelBuilder {
 		Thresholds(colours(calm))
 }
 
+// fine are the colours of a number that should be zero, and below is all else: what is
+// not known is none of it.
+func fine(below ...step) *dashboard.ThresholdsConfigBuilder {
+	return colours(calm, append([]step{{0, good}}, below...)...)
+}
+
 // lines is a panel with what happened in time.
 func lines(title, description, unit, none string, queries ...*prometheus.DataqueryBuilder) *timeseries.PanelBuilder {
 	p := timeseries.NewPanelBuilder().
@@ -131,12 +137,20 @@ func grid(title, description, none string, columns []column, queries ...*prometh
 		NoValue(none).
 		Height(8).Span(12).
 		CellHeight(common.TableCellHeightSm).
-		Footer(paged())
+		Footer(noFooter())
 	for _, q := range queries {
 		p.WithTarget(q)
 	}
-	p.WithTransformation(dashboard.DataTransformerConfig{Id: "merge", Options: map[string]any{}})
+	for _, t := range joined(len(queries)) {
+		p.WithTransformation(t)
+	}
+	return arrange(p, columns)
+}
+
+// arrange gives a table its columns.
+func arrange(p *table.PanelBuilder, columns []column) *table.PanelBuilder {
 	p.WithTransformation(arrangement(columns))
+	p.Mappings([]dashboard.ValueMapping{dash(dashboard.SpecialValueMatchNullAndNan), dash(dashboard.SpecialValueMatchEmpty)})
 	for _, c := range columns {
 		if c.title == "" {
 			continue
@@ -155,9 +169,26 @@ func grid(title, description, none string, columns []column, queries ...*prometh
 	return p
 }
 
-// paged is a table that shows as many rows as fit, and leads to the others.
-func paged() *common.TableFooterOptionsBuilder {
-	return common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"}).EnablePagination(true)
+// joined makes one table of several queries, a row of what has the same labels.
+//
+// Of a query without an answer Grafana makes a table that has columns and no rows, and
+// shows their heads instead of what the panel says of there being none. Split by time,
+// which is the same in all rows, a table is one where it has rows, and none else.
+func joined(queries int) []dashboard.DataTransformerConfig {
+	if queries == 1 {
+		return nil
+	}
+	return []dashboard.DataTransformerConfig{
+		{Id: "merge", Options: map[string]any{}},
+		{Id: "partitionByValues", Options: map[string]any{
+			"fields": []string{"Time"}, "keepFields": false, "naming": map[string]any{"asLabels": false},
+		}},
+	}
+}
+
+// noFooter is what a table has below its rows. The schema wants to be told.
+func noFooter() *common.TableFooterOptionsBuilder {
+	return common.NewTableFooterOptionsBuilder().Show(false).Reducer([]string{"sum"})
 }
 
 // arrangement shows the columns that have a title, and no other.
@@ -179,12 +210,21 @@ func unit(name string) dashboard.DynamicConfigValue {
 	return dashboard.DynamicConfigValue{Id: "unit", Value: name}
 }
 
-// orDash shows a value that is not known as a dash.
-func orDash() dashboard.DynamicConfigValue {
-	return mapped(map[string]any{
-		"type":    "special",
-		"options": map[string]any{"match": "null+nan", "result": map[string]any{"text": "–", "index": 0}},
-	})
+// dash shows a dash in place of what is not there. Else Grafana writes into a cell what
+// the panel says when it is empty.
+func dash(match dashboard.SpecialValueMatch) dashboard.ValueMapping {
+	return dashboard.ValueMapping{SpecialValueMap: &dashboard.SpecialValueMap{
+		Type: dashboard.MappingTypeSpecialValue,
+		Options: dashboard.DashboardSpecialValueMapOptions{
+			Match:  match,
+			Result: dashboard.ValueMappingResult{Text: cog.ToPtr("–")},
+		},
+	}}
+}
+
+// left puts a column to the left, where texts are; one of numbers is to the right.
+func left() dashboard.DynamicConfigValue {
+	return dashboard.DynamicConfigValue{Id: "custom.align", Value: "left"}
 }
 
 func mapped(mappings ...map[string]any) dashboard.DynamicConfigValue {
@@ -201,6 +241,11 @@ func coloured(first string, steps ...step) []dashboard.DynamicConfigValue {
 		{Id: "thresholds", Value: thresholds},
 		{Id: "custom.cellOptions", Value: map[string]any{"type": "color-text"}},
 	}
+}
+
+// wrapped shows a text that is too long for a column in several lines.
+func wrapped() dashboard.DynamicConfigValue {
+	return dashboard.DynamicConfigValue{Id: "custom.wrapText", Value: true}
 }
 
 // bar shows a column as bars, from 0 to 1.

@@ -93,11 +93,11 @@ func (r recordings) direct(rule string, matchers []string) string {
 		if !is {
 			return nil
 		}
-		chosen := []string{chosenRegistry, registry + `=~"$direct"`}
+		chosen := slices.Concat([]string{chosenRegistry, registry + `=~"$direct"`}, matchers)
 		if s.Name == ofNodes {
-			chosen = nil
+			chosen = nil // they have no outcome and no reason either
 		}
-		for _, m := range put(s.Name, slices.Concat(chosen, matchers)...) {
+		for _, m := range put(s.Name, chosen...) {
 			if m.Name != model.MetricNameLabel {
 				s.LabelMatchers = append(s.LabelMatchers, m)
 			}

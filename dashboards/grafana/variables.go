@@ -66,7 +66,8 @@ func custom(name, title, first string, values ...string) *dashboard.CustomVariab
 	return dashboard.NewCustomVariableBuilder(name).Label(title).
 		Values(dashboard.StringOrMap{String: cog.ToPtr(strings.Join(values, ","))}).
 		Options(options).
-		Current(option(first))
+		Current(option(first)).
+		AllowCustomValue(false)
 }
 
 func option(value string) dashboard.VariableOption {
