@@ -175,7 +175,8 @@ func slowest() cog.Builder[dashboard.Panel] {
 		Height(8).Span(8).
 		NoValue("none is known of").
 		CellHeight(common.TableCellHeightSm).
-		Footer(noFooter())
+		Footer(noFooter()).
+		WithTransformation(noneWithoutRows("Trace Service"))
 	return arrange(p, columns).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("Took").Desc(true),
 	})

@@ -178,12 +178,14 @@ func joined(queries int) []dashboard.DataTransformerConfig {
 	if queries == 1 {
 		return nil
 	}
-	return []dashboard.DataTransformerConfig{
-		{Id: "merge", Options: map[string]any{}},
-		{Id: "partitionByValues", Options: map[string]any{
-			"fields": []string{"Time"}, "keepFields": false, "naming": map[string]any{"asLabels": false},
-		}},
-	}
+	return []dashboard.DataTransformerConfig{{Id: "merge", Options: map[string]any{}}, noneWithoutRows("Time")}
+}
+
+// noneWithoutRows splits a table by a column that is the same in all rows.
+func noneWithoutRows(column string) dashboard.DataTransformerConfig {
+	return dashboard.DataTransformerConfig{Id: "partitionByValues", Options: map[string]any{
+		"fields": []string{column}, "keepFields": false, "naming": map[string]any{"asLabels": false},
+	}}
 }
 
 // noFooter is what a table has below its rows. The schema wants to be told.
