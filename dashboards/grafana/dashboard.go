@@ -26,13 +26,12 @@ func page(uid, title, description, from, refresh string) *dashboard.DashboardBui
 }
 
 // choose gives a dashboard its variables, in the order that they are filled in.
-func choose(d *dashboard.DashboardBuilder, variables ...[]cog.Builder[dashboard.VariableModel]) *dashboard.DashboardBuilder {
+func choose(d *dashboard.DashboardBuilder, variables ...[]cog.Builder[dashboard.VariableModel]) {
 	for _, group := range variables {
 		for _, v := range group {
 			d.WithVariable(v)
 		}
 	}
-	return d
 }
 
 // row begins a row of panels with a heading.

@@ -72,7 +72,7 @@ func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 		return fmt.Sprintf("histogram_quantile(%g, sum by (le) (%s)) >= 0", q, rules.increase(durations, shown, succeeded))
 	}
 	ofOutcome := func(matchers ...string) string {
-		return fmt.Sprintf("sum(%s)", rules.sum(endedPulls, "$__range", matchers...))
+		return fmt.Sprintf("sum(%s)", rules.ended("$__range", matchers...))
 	}
 	slow := colours(calm, step{60, warn}, step{300, bad})
 	return []cog.Builder[dashboard.Panel]{
@@ -94,7 +94,7 @@ func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 func outcomes(rules recordings) cog.Builder[dashboard.Panel] {
 	return counts("Pulls by outcome", "Pulls that ended in each interval. Refused: failed before anything was fetched, as the pods tell; unknown: one of several pulls of an image of which containerd recorded fewer.",
 		noPulls,
-		course(fmt.Sprintf("sum by (%s) (%s) > 0", outcome, rules.sum(endedPulls, "$__interval")), "{{"+outcome+"}}")).
+		course(fmt.Sprintf("sum by (%s) (%s) > 0", outcome, rules.ended("$__interval")), "{{"+outcome+"}}")).
 		OverrideByName("success", fixedColour(good)).
 		OverrideByName("failure", fixedColour(bad)).
 		OverrideByName("refused", fixedColour(warn)).
@@ -103,7 +103,7 @@ func outcomes(rules recordings) cog.Builder[dashboard.Panel] {
 
 func failuresInTime(rules recordings) cog.Builder[dashboard.Panel] {
 	return counts("Failures by registry and reason", "Pulls that failed or were refused in each interval.", "no failure is known of",
-		course(fmt.Sprintf("sum by (%s) (%s) > 0", list(registry, errorType), rules.sum(endedPulls, "$__interval", errorType+`!=""`)),
+		course(fmt.Sprintf("sum by (%s) (%s) > 0", list(registry, errorType), rules.ended("$__interval", errorType+`!=""`)),
 			"{{"+registry+"}} {{"+errorType+"}}"))
 }
 
@@ -115,7 +115,7 @@ func failuresByReason(rules recordings) cog.Builder[dashboard.Panel] {
 			{field: errorType, title: "Reason", width: 120},
 			{field: "Value", title: "Pulls", width: 70},
 		},
-		rows("failures", fmt.Sprintf("round(sum by (%s) (%s)) > 0", by, rules.sum(endedPulls, "$__range", errorType+`!=""`)))).
+		rows("failures", fmt.Sprintf("round(sum by (%s) (%s)) > 0", by, rules.ended("$__range", errorType+`!=""`)))).
 		Span(8).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("Pulls").Desc(true),
 	})
@@ -154,9 +154,10 @@ func quantiles(rules recordings) cog.Builder[dashboard.Panel] {
 
 // slowest is the table of the slowest of the last traces.
 func slowest() cog.Builder[dashboard.Panel] {
-	query := fmt.Sprintf(`{resource.%s="%s" && name="%s" && duration > ${within}s && span.%s=~"${registry:regex}"} | select(span.%s, span.%s, resource.%s, resource.%s)`,
-		standard.ServiceNameKey, service, semconv.SpanPull, semconv.RegistryKey,
-		standard.ContainerImageNameKey, semconv.OutcomeKey, standard.K8SNodeNameKey, standard.HostNameKey)
+	query := fmt.Sprintf(`{resource.%s="%s" && name="%s" && duration > ${within}s && span.%s=~"${registry:regex}"}`,
+		standard.ServiceNameKey, service, semconv.SpanPull, semconv.RegistryKey) +
+		fmt.Sprintf(" | select(span.%s, span.%s, resource.%s, resource.%s)",
+			standard.ContainerImageNameKey, semconv.OutcomeKey, standard.K8SNodeNameKey, standard.HostNameKey)
 	// What Grafana calls the columns of spans, and those of the attributes.
 	columns := []column{
 		{field: "Duration", title: "Took", width: 90},
@@ -170,7 +171,7 @@ func slowest() cog.Builder[dashboard.Panel] {
 	p := table.NewPanelBuilder().
 		Title("Pulls of more than $within s, from traces").
 		Description("The slowest of the latest 100 such pulls. Click on a trace to see where its time went. Needs Tempo.").
-		Datasource(common.DataSourceRef{Type: cog.ToPtr("tempo"), Uid: cog.ToPtr("${tempo}")}).
+		Datasource(common.DataSourceRef{Type: new("tempo"), Uid: new("${tempo}")}).
 		WithTarget(tempo.NewDataqueryBuilder().RefId("A").QueryType("traceql").Query(query).Limit(100).TableType(tempo.SearchTableTypeSpans)).
 		Height(8).Span(8).
 		NoValue("none is known of").

@@ -68,7 +68,7 @@ func generate() (map[string][]byte, error) {
 // identify gives panels the identities that links to them go by.
 func identify(d *dashboard.Dashboard) {
 	for i, p := range d.Panels {
-		id := uint32(i) + 1 //nolint:gosec // a dashboard has a few dozen
+		id := uint32(i) + 1
 		if p.Panel != nil {
 			p.Panel.Id = &id
 		} else {

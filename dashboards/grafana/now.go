@@ -9,7 +9,6 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
-
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/pulltrace/pulltrace/semconv"
@@ -78,11 +77,11 @@ func state() string {
 	idle := live(ofImage(name(semconv.ImageIdle)))
 	group := func(query string) string { return fmt.Sprintf("group by (%s) (%s)", list(imageLabels...), query) }
 	layersIn := func(states ...attribute.KeyValue) string {
-		var any []string
+		var values []string
 		for _, s := range states {
-			any = append(any, s.Value.AsString())
+			values = append(values, s.Value.AsString())
 		}
-		matcher := label(semconv.LayerStateKey) + `=~"` + strings.Join(any, "|") + `"`
+		matcher := label(semconv.LayerStateKey) + `=~"` + strings.Join(values, "|") + `"`
 		return group(live(ofImage(name(semconv.ImageLayers), matcher)) + " > 0")
 	}
 	var answers []string
@@ -222,7 +221,7 @@ func stalledByRegistry() cog.Builder[dashboard.Panel] {
 // failed is what failed of late. Pulls that are refused never run: the table of what is
 // being pulled does not have them.
 func failed(rules recordings) cog.Builder[dashboard.Panel] {
-	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.sum(endedPulls, "30m", errorType+`!=""`))
+	query := fmt.Sprintf("round(sum by (%s) (%s)) > 0", list(registry, errorType), rules.ended("30m", errorType+`!=""`))
 	return grid("Failed in the last 30 minutes",
 		"Pulls that failed, and those that were refused before anything was fetched, by what the registry or the node said. Refusals and reasons need Pulltrace to see Kubernetes; without, all are _OTHER.",
 		"no failure is known of", []column{

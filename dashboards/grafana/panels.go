@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/bargauge"
-	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
@@ -30,7 +29,7 @@ type step struct {
 func colours(first string, steps ...step) *dashboard.ThresholdsConfigBuilder {
 	thresholds := []dashboard.Threshold{{Color: first}}
 	for _, s := range steps {
-		thresholds = append(thresholds, dashboard.Threshold{Value: cog.ToPtr(s.from), Color: s.colour})
+		thresholds = append(thresholds, dashboard.Threshold{Value: new(s.from), Color: s.colour})
 	}
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(thresholds)
 }
@@ -219,7 +218,7 @@ func dash(match dashboard.SpecialValueMatch) dashboard.ValueMapping {
 		Type: dashboard.MappingTypeSpecialValue,
 		Options: dashboard.DashboardSpecialValueMapOptions{
 			Match:  match,
-			Result: dashboard.ValueMappingResult{Text: cog.ToPtr("–")},
+			Result: dashboard.ValueMappingResult{Text: new("–")},
 		},
 	}}
 }

@@ -46,10 +46,11 @@ func (r recordings) now(rule string, matchers ...string) string {
 	return fmt.Sprintf("(\n%s\nor\n%s\n)", recorded(rule, matchers), r.direct(rule, matchers))
 }
 
-// sum adds up over a window what a rule records every minute.
-func (r recordings) sum(rule, window string, matchers ...string) string {
+// ended are the pulls that ended or were refused in a window, of which a rule records those
+// of each minute.
+func (r recordings) ended(window string, matchers ...string) string {
 	return fmt.Sprintf("(\nsum_over_time(%s[%s])\nor\nsum_over_time((\n%s\n)[%[2]s:1m])\n)",
-		recorded(rule, matchers), window, r.direct(rule, matchers))
+		recorded(endedPulls, matchers), window, r.direct(endedPulls, matchers))
 }
 
 // window is a time, as it stands in a selector, and in seconds.

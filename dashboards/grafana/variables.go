@@ -12,7 +12,7 @@ import (
 )
 
 // prom is the data source that is chosen.
-var prom = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
+var prom = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 
 // all matches everything, also what a series lacks.
 const all = ".*"
@@ -61,10 +61,10 @@ func custom(name, title, first string, values ...string) *dashboard.CustomVariab
 	options := make([]dashboard.VariableOption, len(values))
 	for i, v := range values {
 		options[i] = option(v)
-		options[i].Selected = cog.ToPtr(v == first)
+		options[i].Selected = new(v == first)
 	}
 	return dashboard.NewCustomVariableBuilder(name).Label(title).
-		Values(dashboard.StringOrMap{String: cog.ToPtr(strings.Join(values, ","))}).
+		Values(dashboard.StringOrMap{String: new(strings.Join(values, ","))}).
 		Options(options).
 		Current(option(first)).
 		AllowCustomValue(false)
@@ -102,13 +102,13 @@ func registries() cog.Builder[dashboard.VariableModel] {
 // direct tells what is asked for what rules record, see recordings: no registry, where
 // they are loaded and all nodes are chosen, else all.
 func direct(rule string) cog.Builder[dashboard.VariableModel] {
-	const none, any = "-", ".+" // a registry is not called "-"
+	const none, every = "-", ".+" // a registry is not called "-"
 	allNodes := fmt.Sprintf(`label_replace(vector(1), "node", "$node", "", "") and on (node) label_replace(vector(1), "node", %q, "", "")`, all)
 	answer := func(value string) string {
 		return fmt.Sprintf(`label_replace(vector(1), "direct", %q, "", "")`, value)
 	}
 	return question("direct", fmt.Sprintf(`query_result((%s and on () (%s) and on () group(%s)) or on () %s)`,
-		answer(none), allNodes, rule, answer(any)), `/direct="([^"]+)"/`).
+		answer(none), allNodes, rule, answer(every)), `/direct="([^"]+)"/`).
 		Hide(dashboard.VariableHideHideVariable).
 		Description("Whose series are asked for directly: nobody's where rules have recorded them.")
 }
