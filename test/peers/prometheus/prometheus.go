@@ -96,6 +96,9 @@ func (s *Server) waitReady(url string) {
 	s.t.Fatal("Prometheus does not become ready")
 }
 
+// API is what it answers to.
+func (s *Server) API() v1.API { return s.api }
+
 // Query returns the answer to an instant query as of a time. That may be in the
 // past, or in the future: then it is what is answered then, if nothing comes in.
 func (s *Server) Query(query string, at time.Time) model.Vector {
