@@ -160,6 +160,7 @@ func (p panel) check() error {
 // targets returns what the panel asks of data sources of a type, and whose answers it shows.
 func (p panel) targets(ofType string) ([]target, error) {
 	var targets []target
+	named := make(map[string]bool)
 	for _, raw := range p.Targets {
 		var t target
 		if err := json.Unmarshal(raw, &t); err != nil {
@@ -168,6 +169,10 @@ func (p panel) targets(ofType string) ([]target, error) {
 		if t.Datasource.Type == "" {
 			t.Datasource = p.Datasource
 		}
+		if t.RefID == "" {
+			t.RefID = unusedName(named)
+		}
+		named[t.RefID] = true
 		switch {
 		case t.Datasource.Type == "":
 			return nil, fmt.Errorf("query %s has no data source", t.RefID)
@@ -183,6 +188,15 @@ func (p panel) targets(ofType string) ([]target, error) {
 		targets = append(targets, t)
 	}
 	return targets, nil
+}
+
+// unusedName is the name that Grafana gives a query without one.
+func unusedName(used map[string]bool) string {
+	name := 'A'
+	for used[string(name)] {
+		name++
+	}
+	return string(name)
 }
 
 // strict reads what may have no other fields than those of v.

@@ -12,6 +12,8 @@ import (
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
 )
 
 // The forms of a variable's query.
@@ -165,8 +167,8 @@ func compile(regex string) (*regexp.Regexp, error) {
 	return regexp.Compile(parts[1])
 }
 
-// sortOptions sorts as the number of an order says: by text, by the number in it, or by text
-// without regard to case, each upwards and downwards.
+// sortOptions sorts as the number of an order says: by text, by the number in it, by text
+// without regard to case, or so that its numbers are in order, too; each upwards and downwards.
 func sortOptions(options []option, order int) error {
 	var compare func(a, b option) int
 	switch order {
@@ -178,6 +180,9 @@ func sortOptions(options []option, order int) error {
 		compare = func(a, b option) int { return cmp.Compare(numberIn(a), numberIn(b)) }
 	case 5, 6:
 		compare = func(a, b option) int { return strings.Compare(strings.ToLower(a.Text[0]), strings.ToLower(b.Text[0])) }
+	case 7, 8:
+		natural := collate.New(language.Und, collate.IgnoreCase, collate.Numeric)
+		compare = func(a, b option) int { return natural.CompareString(a.Text[0], b.Text[0]) }
 	default:
 		return fmt.Errorf("the order %d is not known here", order)
 	}

@@ -26,7 +26,7 @@ const dashboard = `{
     ]},
     {"type": "row", "title": "Closed", "panels": [
       {"type": "stat", "title": "Both", "gridPos": {"w": 6}, "interval": "1m", "datasource": {"type": "prometheus", "uid": "${datasource}"}, "targets": [
-        {"refId": "A", "expr": "q($quantile, x[$__range])[$__interval]", "range": true, "instant": true, "format": "table"}
+        {"expr": "q($quantile, x[$__range])[$__interval]", "range": true, "instant": true, "format": "table"}
       ]}
     ]}
   ]

@@ -26,6 +26,11 @@ type variable struct {
 	Hide             int
 	SkipURLSync      bool `json:"skipUrlSync"`
 	AllowCustomValue bool
+
+	// Of a variable that is an interval, but written for each.
+	Auto      bool
+	AutoMin   string `json:"auto_min"`
+	AutoCount int    `json:"auto_count"`
 }
 
 // option is a value and how it is shown. Of those that are in force there may be several.

@@ -82,7 +82,14 @@ func TestSortOptions(t *testing.T) {
 			t.Errorf("order %d: %v (-want +got):\n%s", order, err, diff)
 		}
 	}
-	if err := sortOptions(nil, 7); err == nil {
+	got := options("node-10", "Node-9", "node-1")
+	if err := sortOptions(got, 7); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(options("node-1", "Node-9", "node-10"), got); diff != "" {
+		t.Errorf("natural order (-want +got):\n%s", diff)
+	}
+	if err := sortOptions(nil, 9); err == nil {
 		t.Error("an order that is not known is none")
 	}
 }
