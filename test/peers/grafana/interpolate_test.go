@@ -40,15 +40,15 @@ func TestFormats(t *testing.T) {
 		builtIn:   map[string]string{"__range": "3600s"},
 	}
 	for text, want := range map[string]string{
-		"${many:raw}":                   "a.b,c/d",
-		"${many:csv}":                   "a.b,c/d",
-		"${many:pipe}":                  "a.b|c/d",
-		"${many:regex}":                 `(a\.b|c\/d)`,
-		"${many:glob}":                  "{a.b,c/d}",
-		"${all:regex}":                  ".+",
-		"[$__range:${__range}]":         "[3600s:3600s]",
+		"${many:raw}":                    "a.b,c/d",
+		"${many:csv}":                    "a.b,c/d",
+		"${many:pipe}":                   "a.b|c/d",
+		"${many:regex}":                  `(a\.b|c\/d)`,
+		"${many:glob}":                   "{a.b,c/d}",
+		"${all:regex}":                   ".+",
+		"[$__range:${__range}]":          "[3600s:3600s]",
 		`label_replace(x, "$1", "\\$2")`: `label_replace(x, "$1", "\\$2")`,
-		"a $ and ${ are nothing":        "a $ and ${ are nothing",
+		"a $ and ${ are nothing":         "a $ and ${ are nothing",
 	} {
 		if got, err := f.fill(text, promQL); got != want || err != nil {
 			t.Errorf("%s became %s (%v), want %s", text, got, err, want)

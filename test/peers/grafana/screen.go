@@ -2,8 +2,11 @@ package grafana
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -123,7 +126,8 @@ func (o *Opened) Value(name string) (string, error) {
 	return o.filler.fill("${"+name+"}", promQL)
 }
 
-// Queries returns what all panels ask Prometheus, in their order.
+// Queries returns what all panels ask Prometheus, in their order. What they ask others must
+// refer to no variable that there is not, and is left out.
 func (o *Opened) Queries() ([]Query, error) {
 	var queries []Query
 	for _, p := range o.panels {
@@ -136,11 +140,26 @@ func (o *Opened) Queries() ([]Query, error) {
 			}
 			queries = append(queries, asked...)
 		}
+		if err == nil {
+			err = o.checkReferences(p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: panel %s: %w", o.Title, p.Title, err)
 		}
 	}
 	return queries, nil
+}
+
+// checkReferences checks what the title and all queries of a panel refer to.
+func (o *Opened) checkReferences(p panel) error {
+	for _, text := range append([]json.RawMessage{json.RawMessage(p.Title)}, p.Targets...) {
+		for _, name := range refersTo(string(text)) {
+			if o.filler.named(name) == nil && !group.MatchString(name) && !strings.HasPrefix(name, "__") {
+				return fmt.Errorf("there is no variable %s", name)
+			}
+		}
+	}
+	return nil
 }
 
 // queriesOf are one query, or two where both the course and the end are asked for.
@@ -192,4 +211,9 @@ func (q Query) Ask(ctx context.Context, prometheus v1.API) (model.Value, error) 
 		return nil, fmt.Errorf("%s: asking %s: %w", q, q.Expr, told(err, warnings))
 	}
 	return answer, nil
+}
+
+// Has tells whether the dashboard has a variable of a name.
+func (d *Dashboard) Has(name string) bool {
+	return slices.ContainsFunc(d.variables, func(v *variable) bool { return v.Name == name })
 }

@@ -22,7 +22,7 @@ const dashboard = `{
     {"type": "timeseries", "title": "Course", "gridPos": {"w": 12}, "datasource": {"type": "prometheus", "uid": "${datasource}"}, "targets": [
       {"refId": "A", "expr": "rate(a{n=~\"$node\"}[$__rate_interval])", "range": true, "exemplar": true, "legendFormat": "{{n}}"},
       {"refId": "B", "expr": "hidden", "hide": true},
-      {"refId": "T", "datasource": {"type": "tempo", "uid": "x"}, "query": "{}", "limit": 20}
+      {"refId": "T", "datasource": {"type": "tempo", "uid": "x"}, "query": "{.n=~\"${node:regex}\"}", "limit": 20}
     ]},
     {"type": "row", "title": "Closed", "panels": [
       {"type": "stat", "title": "Both", "gridPos": {"w": 6}, "interval": "1m", "datasource": {"type": "prometheus", "uid": "${datasource}"}, "targets": [
@@ -86,23 +86,25 @@ func TestDefaults(t *testing.T) {
 // What would be asked otherwise by Grafana than here is an error.
 func TestRefused(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"an unknown variable":                {`$quantile`, `$quantil`},
-		"an unknown type of variable":        {`"type": "custom", "name": "node"`, `"type": "interval", "name": "node"`},
-		"an unknown field of a variable":     {`"allValue"`, `"allValues"`},
-		"two variables of a name":            {`"name": "node"`, `"name": "quantile"`},
-		"an unknown field of a query":        {`"legendFormat"`, `"legend"`},
-		"a query without a text":             {`"expr": "q($quantile, x[$__range])[$__interval]"`, `"expr": ""`},
-		"a panel that asks nothing":          {`"type": "text"`, `"type": "table"`},
-		"a text that asks":                   {`"type": "stat"`, `"type": "text"`},
-		"a panel without width":              {`"gridPos": {"w": 6}, `, ``},
-		"a panel with a time of its own":     {`"interval": "1m"`, `"timeFrom": "1h"`},
-		"a panel that is repeated":           {`"interval": "1m"`, `"repeat": "node"`},
-		"an interval that is none":           {`"interval": "1m"`, `"interval": ">1m"`},
-		"an annotation that asks Prometheus": {`"type": "grafana"`, `"type": "prometheus"`},
-		"a time that is not up to now":       {`"to": "now"`, `"to": "now-1h"`},
-		"a variable that is never filled":    {`"type": "custom", "name": "node"`, `"type": "query", "datasource": {"type": "prometheus"}, "name": "node"`},
-		"a variable with data from elsewhere": {`"type": "custom", "name": "node"`, `"type": "query", "refresh": 1, "datasource": {"type": "loki"}, "name": "node"`},
-		"a variable with an unknown query":    {`"type": "custom", "name": "node"`, `"type": "query", "refresh": 1, "datasource": {"type": "prometheus"}, "name": "node"`},
+		"an unknown variable":                    {`$quantile`, `$quantil`},
+		"an unknown variable in a trace's query": {`${node:regex}`, `${nobody:regex}`},
+		"an unknown variable in a title":         {`"Both"`, `"$both"`},
+		"an unknown type of variable":            {`"type": "custom", "name": "node"`, `"type": "interval", "name": "node"`},
+		"an unknown field of a variable":         {`"allValue"`, `"allValues"`},
+		"two variables of a name":                {`"name": "node"`, `"name": "quantile"`},
+		"an unknown field of a query":            {`"legendFormat"`, `"legend"`},
+		"a query without a text":                 {`"expr": "q($quantile, x[$__range])[$__interval]"`, `"expr": ""`},
+		"a panel that asks nothing":              {`"type": "text"`, `"type": "table"`},
+		"a text that asks":                       {`"type": "stat"`, `"type": "text"`},
+		"a panel without width":                  {`"gridPos": {"w": 6}, `, ``},
+		"a panel with a time of its own":         {`"interval": "1m"`, `"timeFrom": "1h"`},
+		"a panel that is repeated":               {`"interval": "1m"`, `"repeat": "node"`},
+		"an interval that is none":               {`"interval": "1m"`, `"interval": ">1m"`},
+		"an annotation that asks Prometheus":     {`"type": "grafana"`, `"type": "prometheus"`},
+		"a time that is not up to now":           {`"to": "now"`, `"to": "now-1h"`},
+		"a variable that is never filled":        {`"type": "custom", "name": "node"`, `"type": "query", "datasource": {"type": "prometheus"}, "name": "node"`},
+		"a variable with data from elsewhere":    {`"type": "custom", "name": "node"`, `"type": "query", "refresh": 1, "datasource": {"type": "loki"}, "name": "node"`},
+		"a variable with an unknown query":       {`"type": "custom", "name": "node"`, `"type": "query", "refresh": 1, "datasource": {"type": "prometheus"}, "name": "node"`},
 	} {
 		text := strings.Replace(dashboard, change[0], change[1], 1)
 		if text == dashboard {
