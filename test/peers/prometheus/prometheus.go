@@ -55,6 +55,12 @@ type Server struct {
 // until it answers. It takes OTLP and keeps exemplars.
 func Start(t testing.TB, config, address string) *Server {
 	t.Helper()
+	return StartOn(t, t.TempDir(), config, address)
+}
+
+// StartOn is Start with what is stored in a folder, and with further flags.
+func StartOn(t testing.TB, data, config, address string, flags ...string) *Server {
+	t.Helper()
 	bin, err := Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -62,14 +68,14 @@ func Start(t testing.TB, config, address string) *Server {
 	if out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "promtool"), "check", "config", config).CombinedOutput(); err != nil {
 		t.Fatalf("promtool check config: %v\n%s", err, out)
 	}
-	server.Start(t, filepath.Join(bin, "prometheus"), []string{
+	server.Start(t, filepath.Join(bin, "prometheus"), append([]string{
 		"--config.file=" + config,
-		"--storage.tsdb.path=" + t.TempDir(),
+		"--storage.tsdb.path=" + data,
 		"--web.listen-address=" + address,
 		"--web.enable-otlp-receiver",
 		"--enable-feature=exemplar-storage",
 		"--log.level=warn",
-	}, []string{address})
+	}, flags...), []string{address})
 	url := "http://" + address
 	client, err := api.NewClient(api.Config{Address: url})
 	if err != nil {
