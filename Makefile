@@ -1,13 +1,13 @@
 # Go is all that is needed; no part of Pulltrace uses C.
 export CGO_ENABLED ?= 0
 
-CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/peers/examples test/rules test/deploy \
-	test/kubernetes examples/demo
+CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/peers/examples test/scale test/rules \
+	test/deploy test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-rules test-examples test-kubernetes test-matrix unit race e2e peers lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-examples test-kubernetes test-matrix unit race e2e peers bench lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ e2e: ## tests against real containerds, which they build; as root
 # What becomes stale is waited for: seven minutes, and the builds before the first time.
 peers: ## tests behind a real Collector and Prometheus, which they build; as root
 	cd test/peers && go test -v -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
+	cd test/scale && go test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
+
+# Half an hour and 8 GiB of memory and disk, on a machine that does nothing else.
+bench: ## the dashboards with 1,000 nodes in Prometheus; writes docs/scale.md
+	cd test/scale && go test -v -count=1 -timeout 3h $(TESTFLAGS) . -args -nodes=1000 -past=24h -page=../../docs/scale.md
 
 # Not cached: go does not see that the examples have changed.
 test-examples: ## what is in examples/, by the programs that it is for, which it builds; as root

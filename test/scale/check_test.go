@@ -1,0 +1,149 @@
+package scale
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// late is by how much what Prometheus has may be behind what is simulated: the time between
+// two polls and two exports, and that on the way.
+const late = 20 * time.Second
+
+// waitPushed waits until all nodes have pushed.
+func (b *bench) waitPushed(t *testing.T) {
+	t.Helper()
+	query := fmt.Sprintf("count(timestamp(pulltrace_source_up) >= %d)", b.start.Unix())
+	for deadline := later(b.start, time.Now()).Add(10 * time.Minute); ; time.Sleep(time.Second) {
+		answer := b.prometheus.Query(query, time.Now())
+		if len(answer) == 1 && int(answer[0].Value) == b.nodes {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("of %d nodes, so many have pushed: %v", b.nodes, answer)
+		}
+	}
+}
+
+// latest is the time up to which all nodes have pushed: seconds ago, or more where the
+// machine does not keep up.
+func (b *bench) latest(t *testing.T) time.Time {
+	t.Helper()
+	at := b.number(t, "min(timestamp(pulltrace_source_up))")
+	return time.UnixMilli(int64(at * 1000))
+}
+
+// waitRecorded waits until Prometheus has seen the blocks of what the rules record.
+func (b *bench) waitRecorded(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+		if len(b.prometheus.Query("registry:pulltrace_pull_active:sum", b.start.Add(-b.span.past/2))) > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the past of what the rules record is not there")
+		}
+	}
+}
+
+// checkSeries holds the series of the blocks against those that Prometheus makes of what is
+// pushed: of totals they are the same, and those of images and layers have the same labels.
+func (b *bench) checkSeries(t *testing.T) {
+	t.Helper()
+	for _, o := range b.originals {
+		c := o.copies[len(o.copies)-1]
+		selector := fmt.Sprintf(`{instance=%q}`, c.instance)
+		written := b.seriesOf(t, selector, b.start.Add(-time.Minute), b.start.Add(-time.Millisecond))
+		pushed := b.seriesOf(t, selector, b.start, time.Now())
+		if len(written) < 100 {
+			t.Errorf("%s has no more than %d series before it pushes", c.name, len(written))
+		}
+		for s := range written {
+			if !pushed[s] {
+				t.Errorf("the blocks have %s, which is not pushed", s)
+			}
+		}
+	}
+}
+
+// seriesOf returns the series between two times. Of images and layers there are the names
+// of their labels alone, since it is others that are pulled.
+func (b *bench) seriesOf(t *testing.T, selector string, from, to time.Time) map[string]bool {
+	t.Helper()
+	all, warnings, _, err := b.prometheus.API().Series(t.Context(), []string{selector}, from, to)
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	found := make(map[string]bool)
+	for _, s := range all {
+		if _, live := s["oci_manifest_digest"]; live {
+			found[fmt.Sprint(s[model.MetricNameLabel], slices.Sorted(maps.Keys(s)))] = true
+		} else {
+			found[s.String()] = true
+		}
+	}
+	return found
+}
+
+// checkPulls holds what Prometheus says of running and stalled pulls against what is
+// simulated. The series of those that are over are closed.
+func (b *bench) checkPulls(t *testing.T) {
+	t.Helper()
+	at := b.latest(t)
+	told := b.answers(`pulltrace_image_idle_time_seconds`, at)
+	fresh := b.answers(`pulltrace_image_idle_time_seconds and (timestamp(pulltrace_image_idle_time_seconds) > time() - 30)`, at)
+	stalled := b.answers(`sum by (k8s_node_name) (pulltrace_pull_stalled) > 0`, at)
+	now := at.Add(b.now.Sub(b.start)) // of the simulation
+	for _, o := range b.originals {
+		running, may := make(map[string]bool), make(map[string]bool)
+		stands, mayStand := false, false
+		for _, s := range o.pulls {
+			if s.start.After(now) || s.end().Before(now.Add(-late)) {
+				continue
+			}
+			may[s.image.name] = true
+			idle := now.Sub(s.last(now))
+			mayStand = mayStand || idle > stalledAfter-late
+			if s.start.Before(now.Add(-late)) && s.end().After(now) {
+				running[s.image.name] = true
+				stands = stands || idle > stalledAfter+late
+			}
+		}
+		for _, c := range o.copies {
+			for image := range running {
+				if !fresh[c.name+" "+image] {
+					t.Errorf("%s pulls %s, and that is not told", c.name, image)
+				}
+			}
+			for image := range may {
+				delete(told, c.name+" "+image)
+			}
+			if got := stalled[c.name+" "]; got && !mayStand || !got && stands {
+				t.Errorf("pulls stand still on %s: %t is told", c.name, got)
+			}
+		}
+	}
+	for what := range told {
+		t.Errorf("the series of a pull that is over are there: %s", what)
+	}
+}
+
+// answers are the nodes and images of the series that a query has.
+func (b *bench) answers(query string, at time.Time) map[string]bool {
+	found := make(map[string]bool)
+	for _, s := range b.prometheus.Query(query, at) {
+		found[fmt.Sprintf("%s %s", s.Metric["k8s_node_name"], s.Metric["container_image_name"])] = true
+	}
+	return found
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
