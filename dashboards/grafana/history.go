@@ -53,7 +53,8 @@ func ratio(part, whole string) string {
 	return fmt.Sprintf("(%s)\n/\n(%s > 0)", part, whole)
 }
 
-// pullsWithin are the pulls that went well in time, pullsCounted all that count: a failed one is not in time, and of unknown ones nobody knows.
+// pullsWithin are the pulls that went well in time, pullsCounted all that count: a failed
+// one is not in time, and of unknown ones nobody knows.
 func pullsWithin(rules recordings, over window) string {
 	return fmt.Sprintf("sum(%s)", rules.increase(durations, over, succeeded, `le=~"$within(\\.0)?"`))
 }

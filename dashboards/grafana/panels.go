@@ -63,10 +63,10 @@ func number(title, description, query, unit, none string) *stat.PanelBuilder {
 		Thresholds(colours(calm))
 }
 
-// fine are the colours of a number that should be zero, and below is all else: what is
-// not known is none of it.
-func fine(below ...step) *dashboard.ThresholdsConfigBuilder {
-	return colours(calm, append([]step{{0, good}}, below...)...)
+// fine are the colours of a number that should be zero, or less than the first step. Where
+// there is none, what the panel says of it is neither good nor bad.
+func fine(steps ...step) *dashboard.ThresholdsConfigBuilder {
+	return colours(calm, append([]step{{0, good}}, steps...)...)
 }
 
 // lines is a panel with what happened in time.
