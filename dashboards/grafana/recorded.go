@@ -96,7 +96,7 @@ func (r recordings) direct(rule string, matchers []string) string {
 		}
 		chosen := slices.Concat([]string{chosenRegistry, registry + `=~"$direct"`}, matchers)
 		if s.Name == ofNodes {
-			chosen = nil // they have no outcome and no reason either
+			chosen = []string{`job=~"$direct"`} // all have one, and no outcome or reason either
 		}
 		for _, m := range put(s.Name, chosen...) {
 			if m.Name != model.MetricNameLabel {

@@ -35,13 +35,21 @@ func (f *fleet) play(t *testing.T, url string, shift time.Duration) {
 }
 
 func (o *original) play(ctx context.Context, url string, shift time.Duration) error {
+	var last time.Time
 	for _, p := range o.future {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(time.Until(p.at.Add(shift))):
 		}
-		body, err := shifted(p.body, shift)
+		// In fake time two exports may fall into one millisecond, and Prometheus takes but one
+		// sample of a series for each.
+		at := p.at.Truncate(time.Millisecond)
+		if !at.After(last) {
+			at = last.Add(time.Millisecond)
+		}
+		last = at
+		body, err := shifted(p.body, shift+at.Sub(p.at.Truncate(time.Millisecond)))
 		if err != nil {
 			return err
 		}
