@@ -11,7 +11,7 @@ import (
 
 // itself is the dashboard of Pulltrace's own work.
 func itself() *dashboard.DashboardBuilder {
-	d := page(itselfUID, "Pulltrace itself", "Whether Pulltrace sees containerd and Kubernetes, and what it costs.", "now-6h", "30s")
+	d := page(itselfUID, "Pulltrace itself", "Whether Pulltrace sees containerd and Kubernetes, and what it costs.", "now-1h", "30s")
 	choose(d, nodes())
 	row(d, "", numbersOfItself()...)
 	row(d, "", unanswered(), versions())

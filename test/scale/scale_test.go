@@ -16,7 +16,7 @@ var (
 
 const (
 	future = time.Hour       // in which all must be measured
-	settle = 5 * time.Minute // of the future, before it is
+	settle = 2 * time.Minute // of the future, before it is
 )
 
 // All that the dashboards ask is answered with the series of many nodes, which are those that
