@@ -57,7 +57,7 @@ peers: ## tests behind a real Collector and Prometheus, which they build; as roo
 	cd test/peers && go test -v -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
 	cd test/scale && go test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
 
-# Half an hour and 8 GiB of memory and disk, on a machine that does nothing else.
+# Long, on a machine that does nothing else: a day of the past is billions of samples.
 bench: ## the dashboards with 1,000 nodes in Prometheus; writes docs/scale.md
 	cd test/scale && go test -v -count=1 -timeout 3h $(TESTFLAGS) . -args -nodes=1000 -past=24h -page=../../docs/scale.md
 

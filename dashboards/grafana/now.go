@@ -62,7 +62,7 @@ func numbersNow() []cog.Builder[dashboard.Panel] {
 	}
 }
 
-// States of an image, the first of the table first.
+// States of an image. The table has the highest first.
 const (
 	ended = iota
 	resolving
@@ -133,8 +133,10 @@ func pulls() *table.PanelBuilder {
 
 func stateNames() dashboard.DynamicConfigValue {
 	options := make(map[string]any)
-	for i, n := range []string{"ended", "resolving", "queued", "unpacking", "downloading", "stalled"} {
-		options[fmt.Sprint(i)] = map[string]any{"text": n, "index": i}
+	for state, text := range []string{
+		ended: "ended", resolving: "resolving", queued: "queued", unpacking: "unpacking", downloading: "downloading", stalled: "stalled",
+	} {
+		options[fmt.Sprint(state)] = map[string]any{"text": text, "index": state}
 	}
 	return mapped(map[string]any{"type": "value", "options": options})
 }
