@@ -99,16 +99,17 @@ func (n names) check(t *testing.T, query string) {
 		if !strings.HasPrefix(s.Name, "pulltrace_image_") && !strings.HasPrefix(s.Name, "pulltrace_layer_") {
 			continue
 		}
-		uses[s.Name]++
+		written := query[s.PosRange.Start:s.PosRange.End]
 		if call, ok := path[len(path)-1].(*parser.Call); ok && call.Func.Name == "timestamp" {
-			uses[s.Name]--
-			timestamps[s.Name]++
+			timestamps[written]++
+		} else {
+			uses[written]++
 		}
 	}
-	for name, times := range uses {
-		form := "(timestamp(" + name + ") > time() - 30)"
-		if timestamps[name] != times || strings.Count(query, form) != times {
-			t.Errorf("%s is live, and %d of %d times asked for by `and %s` in\n%s", name, timestamps[name], times, form, query)
+	for selector, times := range uses {
+		form := "(timestamp(" + selector + ") > time() - 30)"
+		if timestamps[selector] != times || strings.Count(query, form) != times {
+			t.Errorf("%s is live, and %d of %d times asked for by `and %s` in\n%s", selector, timestamps[selector], times, form, query)
 		}
 	}
 	n.checkLabels(t, query)
