@@ -3,19 +3,28 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
-	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/pulltrace/pulltrace/semconv"
 )
 
-// activeByPhase is a recording rule, as those of history.go.
-const activeByPhase = "registry:pulltrace_pull_active:sum"
+// The recording rules of pulls that run.
+const (
+	activeByPhase = "registry:pulltrace_pull_active:sum"
+	stalledByNode = "node_registry:pulltrace_pull_stalled:sum"
+
+	imageState    = "image:pulltrace_image_layer_count:state"
+	imageProgress = "image:pulltrace_image_progress_ratio:max"
+	imageSize     = "image:pulltrace_image_size_bytes:max"
+	imageRate     = "image:pulltrace_image_rate_bytes_per_second:max"
+	imageLeft     = "image:pulltrace_image_remaining_time_seconds:max"
+	imageIdle     = "image:pulltrace_image_idle_time_seconds:max"
+	imagePods     = "pod:pulltrace_image_pod_count:sum"
+)
 
 const (
 	notHeard = "no Pulltrace is heard"
@@ -31,38 +40,37 @@ func now(rules recordings) *dashboard.DashboardBuilder {
 		choice("namespace", "Pods of", values(ofRegistry(name(semconv.ImagePods)), podNamespace), "").
 			Description("Namespaces of Kubernetes whose pods wait. It chooses among images and pods; numbers of pulls know no namespace."),
 		direct(activeByPhase),
+		fewEnough(rules),
 	}, traces())
-	row(d, "", numbersNow()...)
-	row(d, "", pulls())
-	row(d, "", waiters())
+	row(d, "", numbersNow(rules)...)
+	row(d, "", pulls(rules))
+	row(d, "", waiters(rules))
 	row(d, "", layers(), failed(rules))
-	row(d, "", phases(rules), throughput(), stalledByRegistry())
+	row(d, "", phases(rules), throughput(), stalledByRegistry(rules))
 	row(d, "", alerts())
 	return d
 }
 
-func numbersNow() []cog.Builder[dashboard.Panel] {
-	active, stalled := name(semconv.PullActive), name(semconv.PullStalled)
+func numbersNow(rules recordings) []cog.Builder[dashboard.Panel] {
+	sum := func(rule string) string { return orZero("sum(" + rules.now(rule) + ")") }
 	return []cog.Builder[dashboard.Panel]{
-		number("Pulls", "Pulls that run now, in every phase.",
-			orZero("sum("+live(ofRegistry(active))+")"), "short", notHeard),
+		number("Pulls", "Pulls that run now, in every phase.", sum(activeByPhase), "short", notHeard),
 		number("Stalled", "Pulls that have not moved for longer than the threshold of Pulltrace (60 s unless it is set). containerd gives one up after 5 minutes without a byte.",
-			orZero("sum("+live(ofRegistry(stalled))+")"), "short", notHeard).
+			sum(stalledByNode), "short", notHeard).
 			Thresholds(fine(step{1, bad})),
 		number("Nodes that pull", "Nodes on which at least one pull runs.",
-			orZero(fmt.Sprintf("count(sum by (%s) (%s) > 0)", list(nodeLabels...), live(ofRegistry(active)))), "short", notHeard),
-		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.",
-			orZero("sum("+live(ofImage(name(semconv.ImageRate)))+")"), "binBps", notHeard),
+			orZero(fmt.Sprintf("count(sum by (%s) (%s) > 0)", list(nodeLabels...), live(ofRegistry(name(semconv.PullActive))))), "short", notHeard),
+		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.", sum(imageRate), "binBps", notHeard),
 		number("Waiting pods", "Pods that wait for one of these images. Needs Pulltrace to see Kubernetes.",
-			fmt.Sprintf("count(sum by (%s) (%s) > 0)\nor on () 0 * sum(%s)", list(clusterLabel, podNamespace, pod),
-				live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`)), live(ofNode(name(semconv.KubernetesUp)))),
+			fmt.Sprintf("count(group by (%s) (%s))\nor on () 0 * sum(%s)", list(clusterLabel, podNamespace, pod),
+				rules.now(imagePods, chosenPods), live(ofNode(name(semconv.KubernetesUp)))),
 			"short", "no Kubernetes"),
 		number("Nodes watched", "Nodes whose containerd answers Pulltrace. The dashboard “Pulltrace itself” says which do not.",
 			orZero("count("+live(ofNode(name(semconv.SourceUp)))+" == 1)"), "short", notHeard),
 	}
 }
 
-// States of an image. The table has the highest first.
+// States of an image, as a rule numbers them. The table has the highest first.
 const (
 	ended = iota
 	resolving
@@ -72,36 +80,19 @@ const (
 	stalled
 )
 
-// state tells what each image is at, the first of these that is true of it.
-func state() string {
-	idle := live(ofImage(name(semconv.ImageIdle)))
-	group := func(query string) string { return fmt.Sprintf("group by (%s) (%s)", list(imageLabels...), query) }
-	layersIn := func(states ...attribute.KeyValue) string {
-		var values []string
-		for _, s := range states {
-			values = append(values, s.Value.AsString())
-		}
-		matcher := label(semconv.LayerStateKey) + `=~"` + strings.Join(values, "|") + `"`
-		return group(live(ofImage(name(semconv.ImageLayers), matcher)) + " > 0")
-	}
-	var answers []string
-	when := func(state int, query string) { answers = append(answers, fmt.Sprintf("%d * %s", state, query)) }
-	when(stalled, group(fmt.Sprintf("%s > 60\nand on (%s) %s > 0", idle,
-		list(append(slices.Clone(nodeLabels), registry)...), live(ofRegistry(name(semconv.PullStalled))))))
-	when(resolving, fmt.Sprintf("(%s\nunless %s)", group(idle), group(live(ofImage(name(semconv.ImageSize))))))
-	when(downloading, layersIn(semconv.LayerStateDownloading))
-	when(unpacking, layersIn(semconv.LayerStateDownloaded, semconv.LayerStateUnpacking))
-	when(queued, layersIn(semconv.LayerStateQueued))
-	when(ended, group(idle))
-	return "(" + strings.Join(answers, "\nor\n") + ")"
+// chosenPods are those of the chosen namespaces. All namespaces, `.*`, match what has none,
+// too.
+var chosenPods = podNamespace + `=~"$namespace"`
+
+// ofChosenPods is what a rule records of images that a pod of the chosen namespaces waits for.
+func (r recordings) ofChosenPods(rule string) string {
+	return fmt.Sprintf("%s\nand on (%s)\n(%s or %s)", r.now(rule), list(imageLabels...), r.now(imagePods, chosenPods), r.now(imageIdle, chosenPods))
 }
 
 // pulls is the table of what is being pulled.
-func pulls() *table.PanelBuilder {
-	of := func(m semconv.Metric) string {
-		return named(waitedFor(fmt.Sprintf("max by (%s) (%s)", list(imageLabels...), live(ofImage(name(m))))))
-	}
-	waiting := named(fmt.Sprintf("sum by (%s) (%s)", list(imageLabels...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`))))
+func pulls(rules recordings) *table.PanelBuilder {
+	of := func(rule string) string { return named(rules.ofChosenPods(rule)) }
+	waiting := named(fmt.Sprintf("count by (%s) (group by (%[1]s, %s) (%s))", list(imageLabels...), list(podNamespace, pod), rules.now(imagePods, chosenPods)))
 	columns := []column{
 		{field: "Value #state", title: "State", width: 110, properties: append(coloured(calm, step{stalled, bad}), stateNames(), left())},
 		{field: "image", title: "Image", min: 280, properties: []dashboard.DynamicConfigValue{wrapped(), links(layersOf(nowUID), inTempo(), inJaeger())}},
@@ -119,12 +110,12 @@ func pulls() *table.PanelBuilder {
 	return grid("What is being pulled",
 		"One row for each image on each node, the stalled ones first. Time left is Pulltrace's estimate of the download; Idle for is the time since a byte came, a blob was committed or a layer unpacked, the wait for a turn left out. A dash: not known. Click on an image for its layers or its traces.",
 		nothing, columns,
-		rows("state", named(waitedFor(state()))),
-		rows("progress", of(semconv.ImageProgress)),
-		rows("size", of(semconv.ImageSize)),
-		rows("rate", of(semconv.ImageRate)),
-		rows("left", "floor("+of(semconv.ImageRemaining)+")"),
-		rows("idle", "floor("+of(semconv.ImageIdle)+")"),
+		rows("state", of(imageState)),
+		rows("progress", of(imageProgress)),
+		rows("size", of(imageSize)),
+		rows("rate", of(imageRate)),
+		rows("left", "floor("+of(imageLeft)+")"),
+		rows("idle", "floor("+of(imageIdle)+")"),
 		rows("pods", waiting),
 	).Height(11).Span(24).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("State").Desc(true),
@@ -142,13 +133,9 @@ func stateNames() dashboard.DynamicConfigValue {
 }
 
 // waiters is the table of who waits: containers of pods, and their image volumes.
-func waiters() *table.PanelBuilder {
-	by := []string{podNamespace, pod, container, volume, tag}
-	query := fmt.Sprintf(`label_join(%s, "waiter", "", %q, %q)`, named(fmt.Sprintf(`sum by (%s) (%s)
-* on (%s) group_left ()
-(max by (%[3]s) (%[4]s) or 0 * max by (%[3]s) (%[5]s))`,
-		list(append(slices.Clone(imageLabels), by...)...), live(ofImage(name(semconv.ImagePods), podNamespace+`=~"$namespace"`)),
-		list(imageLabels...), live(ofImage(name(semconv.ImageProgress))), live(ofImage(name(semconv.ImageIdle))))), container, volume)
+func waiters(rules recordings) *table.PanelBuilder {
+	query := fmt.Sprintf(`label_join(%s, "waiter", "", %q, %q)`, named(fmt.Sprintf("%s\n* on (%s) group_left ()\n(%s or 0 * %s)",
+		rules.now(imagePods, chosenPods), list(imageLabels...), rules.now(imageProgress), rules.now(imageIdle))), container, volume)
 	return grid("Who waits",
 		"Containers and image volumes of pods that wait for an image of the table above, and how far that is. Needs Pulltrace to see Kubernetes.",
 		"no pod is known to wait", []column{
@@ -162,20 +149,29 @@ func waiters() *table.PanelBuilder {
 		}, rows("progress", query)).Height(7).Span(24)
 }
 
-// layers is the table of the layers in flight, of all images or of the chosen one.
+// mostImages is of how many images layers are listed, at most.
+const mostImages = 50
+
+// fewEnough tells of what registries layers are listed: of all, or, as long as too many images
+// are pulled for a table, of none. Each of them has several.
+func fewEnough(rules recordings) cog.Builder[dashboard.VariableModel] {
+	return either("layers", fmt.Sprintf("count(%s) > %d", rules.now(imageIdle), mostImages)).
+		Description("Of what registries layers are listed: of none, as long as images are too many.")
+}
+
+// layers is the table of the layers in flight.
 func layers() *table.PanelBuilder {
+	chosen := registry + `=~"$layers"`
 	by := list(append(slices.Clone(imageLabels), layerIndex, layerDigest)...)
-	expected := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerExpected))))
-	got := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerDownloaded))))
-	const most = 100
-	missing := fmt.Sprintf("topk(%d, %s - %s)", most, expected, got)
+	expected := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerExpected), chosen)))
+	got := fmt.Sprintf("max by (%s) (%s)", by, live(ofImage(name(semconv.LayerDownloaded), chosen)))
 	// The twelve digits that the clients show.
 	short := func(query string) string {
 		return fmt.Sprintf(`label_replace(%s, "digest", "$1", %q, "sha256:(.{12}).*")`, named(query), layerDigest)
 	}
 	return grid("Layers that are fetched",
-		fmt.Sprintf("Layers whose download has begun: of the image and node that are chosen, or of all, and then the %d with most to come. containerd tells in steps of 1 MiB.", most),
-		nothing, []column{
+		fmt.Sprintf("Layers whose download has begun, of the images and nodes that are chosen, as long as these are no more than %d images. containerd tells in steps of 1 MiB.", mostImages),
+		fmt.Sprintf("nothing is being pulled, or more than %d images: choose one", mostImages), []column{
 			{field: layerIndex, title: "Layer", width: 60},
 			{field: "Value #progress", title: "Fetched", width: 130, properties: bar()},
 			{field: "Value #missing", title: "To come", width: 95, properties: []dashboard.DynamicConfigValue{unit("bytes")}},
@@ -183,8 +179,8 @@ func layers() *table.PanelBuilder {
 			{field: "node", title: "Node", min: 80},
 			{field: "digest", title: "Digest", width: 115},
 		},
-		rows("missing", short(missing)),
-		rows("progress", short(fmt.Sprintf("%s / %s\nand\n%s", got, expected, missing))),
+		rows("missing", short(expected+" - "+got)),
+		rows("progress", short(got+" / "+expected)),
 	).Span(14).SortBy([]cog.Builder[common.TableSortByFieldState]{
 		common.NewTableSortByFieldStateBuilder().DisplayName("To come").Desc(true),
 	})
@@ -212,11 +208,11 @@ func throughput() cog.Builder[dashboard.Panel] {
 		"binBps", "nothing was fetched", course(withNode(query), "{{node}}"))
 }
 
-func stalledByRegistry() cog.Builder[dashboard.Panel] {
+func stalledByRegistry(rules recordings) cog.Builder[dashboard.Panel] {
 	return stacked("Stalled pulls by registry",
 		"Pulls that have not moved for longer than Pulltrace's threshold. One node, many registries: the node. One registry, many nodes: the registry.",
 		"short", notHeard,
-		course(fmt.Sprintf("sum by (%s) (%s)", registry, live(ofRegistry(name(semconv.PullStalled)))), "{{"+registry+"}}")).
+		course(fmt.Sprintf("sum by (%s) (%s)", registry, rules.now(stalledByNode)), "{{"+registry+"}}")).
 		Decimals(0).AxisSoftMax(1)
 }
 

@@ -64,11 +64,3 @@ func named(query string) string {
 func withNode(query string) string {
 	return fmt.Sprintf(`label_join(%s, "node", "", %q, %q)`, query, k8sNode, host)
 }
-
-// waitedFor leaves of images those that a pod of the chosen namespaces waits for. All
-// namespaces, `.*`, match images without a namespace, too.
-func waitedFor(query string) string {
-	chosen := podNamespace + `=~"$namespace"`
-	return fmt.Sprintf("%s\nand on (%s)\n(%s or %s)", query, list(imageLabels...),
-		live(ofImage(name(semconv.ImagePods), chosen)), live(ofImage(name(semconv.ImageIdle), chosen)))
-}

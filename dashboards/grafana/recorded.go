@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,15 +68,22 @@ func (r recordings) increase(rule string, over window, matchers ...string) strin
 }
 
 func recorded(rule string, matchers []string) string {
-	return selector(rule, slices.Concat([]string{chosenCluster, chosenRegistry, registry + `!~"$direct"`}, matchers))
+	chosen := []string{chosenCluster, chosenRegistry, registry + `!~"$direct"`}
+	if level, _, _ := strings.Cut(rule, ":"); level == "image" || level == "pod" {
+		chosen = append(chosen, chosenImage)
+	}
+	return selector(rule, append(chosen, matchers...))
 }
 
 // ofNodes are the series without a registry.
 var ofNodes = name(semconv.SourceUp)
 
+// ofImages is what the names of metrics begin with that have a series for each image.
+const ofImages = "pulltrace_image_"
+
 // direct is the query of a rule with the matchers of what is chosen put into it.
 func (r recordings) direct(rule string, matchers []string) string {
-	expr, err := promql.ParseExpr(r[rule])
+	expr, err := promql.ParseExpr(r.whole(rule))
 	if err != nil {
 		panic(fmt.Sprintf("the rule %s: %v", rule, err)) // the file was read
 	}
@@ -95,8 +103,11 @@ func (r recordings) direct(rule string, matchers []string) string {
 			return nil
 		}
 		chosen := slices.Concat([]string{chosenRegistry, registry + `=~"$direct"`}, matchers)
-		if s.Name == ofNodes {
+		switch {
+		case s.Name == ofNodes:
 			chosen = []string{`job=~"$direct"`} // all have one, and no outcome or reason either
+		case strings.HasPrefix(s.Name, ofImages):
+			chosen = append(chosen, chosenImage)
 		}
 		for _, m := range put(s.Name, chosen...) {
 			if m.Name != model.MetricNameLabel {
@@ -106,4 +117,13 @@ func (r recordings) direct(rule string, matchers []string) string {
 		return nil
 	})
 	return strings.ReplaceAll(expr.Pretty(0), stands, clusterLabel)
+}
+
+// recordedName finds what is recorded in a query.
+var recordedName = regexp.MustCompile(`\w+:\w+:\w+`)
+
+// whole is the query of a rule, with the queries of other rules in the place of what these
+// record.
+func (r recordings) whole(rule string) string {
+	return recordedName.ReplaceAllStringFunc(r[rule], func(other string) string { return "(\n" + r.whole(other) + ")" })
 }

@@ -99,17 +99,22 @@ func registries() cog.Builder[dashboard.VariableModel] {
 	return choice("registry", "Registry", values(ofNode(name(semconv.PullActive)), registry), "")
 }
 
+// either is a hidden variable that matches all registries, or none if a condition has an
+// answer.
+func either(name, none string) *dashboard.QueryVariableBuilder {
+	answer := func(value string) string {
+		return fmt.Sprintf(`label_replace(vector(1), "is", %q, "", "")`, value)
+	}
+	// A registry is not called "-".
+	return question(name, fmt.Sprintf("query_result((%s and on () (%s)) or on () %s)", answer("-"), none, answer(".+")), `/is="([^"]+)"/`).
+		Hide(dashboard.VariableHideHideVariable)
+}
+
 // direct tells what is asked for what rules record, see recordings: no registry, where
 // they are loaded and all nodes are chosen, else all.
 func direct(rule string) cog.Builder[dashboard.VariableModel] {
-	const none, every = "-", ".+" // a registry is not called "-"
 	allNodes := fmt.Sprintf(`label_replace(vector(1), "node", "$node", "", "") and on (node) label_replace(vector(1), "node", %q, "", "")`, all)
-	answer := func(value string) string {
-		return fmt.Sprintf(`label_replace(vector(1), "direct", %q, "", "")`, value)
-	}
-	return question("direct", fmt.Sprintf(`query_result((%s and on () (%s) and on () group(%s)) or on () %s)`,
-		answer(none), allNodes, rule, answer(every)), `/direct="([^"]+)"/`).
-		Hide(dashboard.VariableHideHideVariable).
+	return either("direct", fmt.Sprintf("(%s) and on () group(%s)", allNodes, rule)).
 		Description("Whose series are asked for directly: nobody's where rules have recorded them.")
 }
 

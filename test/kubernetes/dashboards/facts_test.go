@@ -16,6 +16,8 @@ import (
 const (
 	// late is how old what is told may be: an interval, and what it takes on a busy machine.
 	late = interval + 10*time.Second
+	// recordedLate is how old it may be where rules have recorded it, every 15 s.
+	recordedLate = late + 15*time.Second
 	// granule is the step in which containerd tells of a layer.
 	granule = 1 * mib
 )
@@ -58,20 +60,18 @@ func (tr *truth) running() []fact {
 	// What its manifest says waits for a slot as well, so nothing of it may be known.
 	facts = append(facts, within(table+"state", stateResolving, stateQueued).ofImage(tr.queued))
 	for img, state := range map[*registry.Image]float64{tr.stalled: stateStalled, tr.moving: stateDownloading, tr.slow: stateDownloading} {
-		low, high := tr.progress(img)
 		facts = append(facts, is(table+"state", state).ofImage(img), is(table+"size", float64(img.Size())).ofImage(img),
-			within(table+"progress", low, high).ofImage(img))
+			tr.progress(table+"progress", img).ofImage(img))
 	}
 	for pod, img := range map[string]*registry.Image{"stalled": tr.stalled, "moving": tr.moving} {
-		low, high := tr.progress(img)
-		facts = append(facts, is(table+"pods", 1).ofImage(img), within(now+"Who waits/progress", low, high).of("k8s_pod_name", pod).of("k8s_namespace_name", namespace).of("pulltrace_image_tag", img.Tag))
+		facts = append(facts, is(table+"pods", 1).ofImage(img), tr.progress(now+"Who waits/progress", img).of("k8s_pod_name", pod).of("k8s_namespace_name", namespace).of("pulltrace_image_tag", img.Tag))
 	}
 	alert := is(now+"Alerts that fire/alerts", 1).of("alertname", "PullStalled").of("node", node.Name).of("k8s_namespace_name", namespace).of(ofRegistry, registryName(tr.stalled))
 	alert.rulesOnly = true
 	facts = append(facts, alert)
 	stands := time.Since(tr.stoodSince).Seconds()
 	facts = append(facts,
-		within(table+"idle", stands-late.Seconds(), stands+late.Seconds()).ofImage(tr.stalled), is(table+"rate", 0).ofImage(tr.stalled),
+		within(table+"idle", stands-late.Seconds(), stands+late.Seconds()).whenRecorded(stands-recordedLate.Seconds(), stands+late.Seconds()).ofImage(tr.stalled), is(table+"rate", 0).ofImage(tr.stalled),
 		within(table+"idle", 0, 2*granule/slowly+late.Seconds()).ofImage(tr.moving))
 	for _, img := range []*registry.Image{tr.moving, tr.slow} {
 		facts = append(facts, within(table+"rate", slowly/4, 10*slowly).ofImage(img), within(table+"left", 1, 5*float64(img.Size())/slowly).ofImage(img))
@@ -101,9 +101,15 @@ func (f fact) ofImage(img *registry.Image) fact {
 	return f.of("oci_manifest_digest", img.Root.Digest.String())
 }
 
-// progress is how far a pull can be told to be: what was served, as it is now and as it
+// progress is the fact of how far a pull is.
+func (tr *truth) progress(query string, img *registry.Image) fact {
+	low, high := tr.progressOf(img, late)
+	return within(query, low, high).whenRecorded(tr.progressOf(img, recordedLate))
+}
+
+// progressOf is how far a pull can be told to be: what was served, as it is now and as it
 // was when that was told at the earliest.
-func (tr *truth) progress(img *registry.Image) (low, high float64) {
+func (tr *truth) progressOf(img *registry.Image, late time.Duration) (low, high float64) {
 	var served int64
 	for _, blob := range img.Blobs() {
 		served += tr.served(img, blob.String())
