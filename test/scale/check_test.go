@@ -8,16 +8,22 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/pulltrace/pulltrace/test/peers/grafana"
 )
 
 // late is by how much what Prometheus has may be behind what is simulated: the time between
 // two polls and two exports, and that on the way.
 const late = 20 * time.Second
 
-// waitPushed waits until all nodes have pushed.
+// interval is the time between two exports, by default.
+const interval = 10 * time.Second
+
+// waitPushed waits until all nodes have pushed: a second time, for of a request some series
+// are there before others.
 func (b *bench) waitPushed(t *testing.T) {
 	t.Helper()
-	query := fmt.Sprintf("count(timestamp(pulltrace_source_up) >= %d)", b.start.Unix())
+	query := fmt.Sprintf("count(timestamp(pulltrace_source_up) >= %d)", b.start.Add(interval).Unix())
 	for deadline := later(b.start, time.Now()).Add(10 * time.Minute); ; time.Sleep(time.Second) {
 		answer := b.prometheus.Query(query, time.Now())
 		if len(answer) == 1 && int(answer[0].Value) == b.nodes {
@@ -129,6 +135,29 @@ func (b *bench) checkPulls(t *testing.T) {
 	}
 	for what := range told {
 		t.Errorf("the series of a pull that is over are there: %s", what)
+	}
+}
+
+// checkLayers checks that layers are listed of one node, and not of all, whose images are too
+// many for a table.
+func (b *bench) checkLayers(t *testing.T) {
+	t.Helper()
+	d, err := grafana.Read(dashboards + "pulltrace-now.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for nodes, given := range map[int]map[string][]string{b.nodes: nil, 1: {"node": {nodeName(1)}}} {
+		opened, err := d.Open(t.Context(), b.prometheus.API(), grafana.Screen{To: b.latest(t), Given: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ".+"
+		if nodes*atOnce > 50 {
+			want = "-"
+		}
+		if got, err := opened.Value("layers"); err != nil || got != want {
+			t.Errorf("layers of %d nodes are listed of the registries %q, %v, want %q", nodes, got, err, want)
+		}
 	}
 }
 

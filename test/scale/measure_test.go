@@ -20,7 +20,7 @@ const (
 	rulesFile  = dashboards + "pulltrace.rules.yaml"
 
 	repeats  = 5                // of a query, after the first time
-	patience = 15 * time.Second // for all of them
+	patience = 6 * time.Second  // for all of them
 	limit    = 30 * time.Second // of one
 )
 

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	nodeCount = flag.Int("nodes", 3, "how many nodes there are")
+	nodeCount = flag.Int("nodes", 20, "how many nodes there are")
 	pastTime  = flag.Duration("past", 40*time.Minute, "how much of their past there is")
 	pageFile  = flag.String("page", "", "measure, and write the page to this file")
 )
@@ -26,6 +26,7 @@ func TestDashboards(t *testing.T) {
 	b.waitPushed(t)
 	b.checkSeries(t)
 	b.checkPulls(t)
+	b.checkLayers(t)
 	if *pageFile != "" {
 		b.waitRecorded(t)
 		time.Sleep(time.Until(b.start.Add(settle)))
