@@ -42,9 +42,19 @@ func readRules(path string) (recordings, error) {
 	return found, nil
 }
 
-// now is what a rule records.
+// now is what a rule records. Series of images begin and end, and a Prometheus that is
+// stopped does not end those that it recorded.
 func (r recordings) now(rule string, matchers ...string) string {
-	return fmt.Sprintf("(\n%s\nor\n%s\n)", recorded(rule, matchers), r.direct(rule, matchers))
+	selected := recorded(rule, matchers)
+	if ofEachImage(rule) {
+		selected = live(selected)
+	}
+	return fmt.Sprintf("(\n%s\nor\n%s\n)", selected, r.direct(rule, matchers))
+}
+
+// ofEachImage tells whether a rule records series of images.
+func ofEachImage(rule string) bool {
+	return strings.HasPrefix(rule, "image:") || strings.HasPrefix(rule, "pod:")
 }
 
 // ended are the pulls that ended or were refused in a window, of which a rule records those
@@ -69,7 +79,7 @@ func (r recordings) increase(rule string, over window, matchers ...string) strin
 
 func recorded(rule string, matchers []string) string {
 	chosen := []string{chosenCluster, chosenRegistry, registry + `!~"$direct"`}
-	if level, _, _ := strings.Cut(rule, ":"); level == "image" || level == "pod" {
+	if ofEachImage(rule) {
 		chosen = append(chosen, chosenImage)
 	}
 	return selector(rule, append(chosen, matchers...))
@@ -119,11 +129,17 @@ func (r recordings) direct(rule string, matchers []string) string {
 	return strings.ReplaceAll(expr.Pretty(0), stands, clusterLabel)
 }
 
-// recordedName finds what is recorded in a query.
-var recordedName = regexp.MustCompile(`\w+:\w+:\w+`)
+var (
+	// recordedName finds what is recorded in a query.
+	recordedName = regexp.MustCompile(`\w+:\w+:\w+`)
+	// recordedNow finds where a query leaves out what was recorded before.
+	recordedNow = regexp.MustCompile(`\s+and \(timestamp\(\w+:\w+:\w+\) == time\(\)\)`)
+)
 
 // whole is the query of a rule, with the queries of other rules in the place of what these
 // record.
 func (r recordings) whole(rule string) string {
-	return recordedName.ReplaceAllStringFunc(r[rule], func(other string) string { return "(\n" + r.whole(other) + ")" })
+	return recordedName.ReplaceAllStringFunc(recordedNow.ReplaceAllString(r[rule], ""), func(other string) string {
+		return "(\n" + r.whole(other) + ")"
+	})
 }
