@@ -2,6 +2,7 @@ package scale
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -60,13 +61,15 @@ func (b *bench) waitRecorded(t *testing.T) {
 // pushed: of totals they are the same, and those of images and layers have the same labels.
 func (b *bench) checkSeries(t *testing.T) {
 	t.Helper()
+	pushed := make(map[string]bool)
+	last := func(o *original) string { return fmt.Sprintf(`{instance=%q}`, o.copies[len(o.copies)-1].instance) }
 	for _, o := range b.originals {
-		c := o.copies[len(o.copies)-1]
-		selector := fmt.Sprintf(`{instance=%q}`, c.instance)
-		written := b.seriesOf(t, selector, b.start.Add(-time.Minute), b.start.Add(-time.Millisecond))
-		pushed := b.seriesOf(t, selector, b.start, time.Now())
+		maps.Copy(pushed, b.seriesOf(t, last(o), b.start, time.Now()))
+	}
+	for _, o := range b.originals {
+		written := b.seriesOf(t, last(o), b.start.Add(-time.Minute), b.start.Add(-time.Millisecond))
 		if len(written) < 100 {
-			t.Errorf("%s has no more than %d series before it pushes", c.name, len(written))
+			t.Errorf("%s has no more than %d series before it pushes", o.name, len(written))
 		}
 		for s := range written {
 			if !pushed[s] {
@@ -100,42 +103,78 @@ func (b *bench) seriesOf(t *testing.T, selector string, from, to time.Time) map[
 func (b *bench) checkPulls(t *testing.T) {
 	t.Helper()
 	at := b.latest(t)
-	told := b.answers(`pulltrace_image_idle_time_seconds`, at)
-	fresh := b.answers(`pulltrace_image_idle_time_seconds and (timestamp(pulltrace_image_idle_time_seconds) > time() - 30)`, at)
+	for _, query := range []string{"pulltrace_image_idle_time_seconds", fresh("pulltrace_image_idle_time_seconds")} {
+		b.checkTold(t, at, query, late)
+	}
 	stalled := b.answers(`sum by (k8s_node_name) (pulltrace_pull_stalled) > 0`, at)
-	now := at.Add(b.now.Sub(b.start)) // of the simulation
 	for _, o := range b.originals {
-		running, may := make(map[string]bool), make(map[string]bool)
+		now := b.simulated(at)
 		stands, mayStand := false, false
-		for _, s := range o.pulls {
-			if s.start.After(now) || s.end().Before(now.Add(-late)) {
-				continue
-			}
-			may[s.image.name] = true
+		for s := range o.pullsAt(now, late) {
 			idle := now.Sub(s.last(now))
 			mayStand = mayStand || idle > stalledAfter-late
-			if s.start.Before(now.Add(-late)) && s.end().After(now) {
-				running[s.image.name] = true
-				stands = stands || idle > stalledAfter+late
-			}
+			stands = stands || idle > stalledAfter+late && s.runs(now, late)
 		}
 		for _, c := range o.copies {
-			for image := range running {
-				if !fresh[c.name+" "+image] {
-					t.Errorf("%s pulls %s, and that is not told", c.name, image)
-				}
-			}
-			for image := range may {
-				delete(told, c.name+" "+image)
-			}
 			if got := stalled[c.name+" "]; got && !mayStand || !got && stands {
 				t.Errorf("pulls stand still on %s: %t is told", c.name, got)
 			}
 		}
 	}
-	for what := range told {
-		t.Errorf("the series of a pull that is over are there: %s", what)
+}
+
+// checkRecorded holds what rules have recorded of images against what is simulated. That is
+// of their last evaluation.
+func (b *bench) checkRecorded(t *testing.T) {
+	t.Helper()
+	b.checkTold(t, b.latest(t), fresh("image:pulltrace_image_layer_count:state"), late+15*time.Second)
+}
+
+// fresh is a query for what is told now.
+func fresh(metric string) string {
+	return fmt.Sprintf("%s and (timestamp(%[1]s) > time() - 30)", metric)
+}
+
+// checkTold holds the images that are in an answer against the pulls that run.
+func (b *bench) checkTold(t *testing.T, at time.Time, query string, late time.Duration) {
+	t.Helper()
+	told, may := b.answers(query, at), make(map[string]bool)
+	now := b.simulated(at)
+	for _, o := range b.originals {
+		for s := range o.pullsAt(now, late) {
+			for _, c := range o.copies {
+				what := c.name + " " + s.image.name
+				if !told[what] && s.runs(now, late) {
+					t.Errorf("%s does not tell of %s", query, what)
+				}
+				may[what] = true
+			}
+		}
 	}
+	for what := range told {
+		if !may[what] {
+			t.Errorf("%s tells of %s, which is over", query, what)
+		}
+	}
+}
+
+// simulated is a time of Prometheus in the bubble.
+func (b *bench) simulated(at time.Time) time.Time { return at.Add(b.now.Sub(b.start)) }
+
+// pullsAt are the pulls that run now, or did so long ago.
+func (o *original) pullsAt(now time.Time, late time.Duration) iter.Seq[*simulated] {
+	return func(yield func(*simulated) bool) {
+		for _, s := range o.pulls {
+			if !s.start.After(now) && !s.end().Before(now.Add(-late)) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// runs tells whether a pull runs now, and did so long ago.
+func (s *simulated) runs(now time.Time, late time.Duration) bool {
+	return s.start.Before(now.Add(-late)) && s.end().After(now)
 }
 
 // checkLayers checks that layers are listed of one node, and not of all, whose images are too

@@ -42,6 +42,7 @@ func TestDashboards(t *testing.T) {
 		}
 	}
 	b.checkPulls(t) // all have pushed to the end
+	b.checkRecorded(t)
 	if *pageFile == "" {
 		return
 	}
