@@ -24,6 +24,7 @@ const (
 	imageLeft     = "image:pulltrace_image_remaining_time_seconds:max"
 	imageIdle     = "image:pulltrace_image_idle_time_seconds:max"
 	imagePods     = "pod:pulltrace_image_pod_count:sum"
+	imageWaits    = "image_namespace:pulltrace_image_pod_count:group"
 )
 
 const (
@@ -60,10 +61,10 @@ func numbersNow(rules recordings) []cog.Builder[dashboard.Panel] {
 			Thresholds(fine(step{1, bad})),
 		number("Nodes that pull", "Nodes on which at least one pull runs.",
 			orZero(fmt.Sprintf("count(sum by (%s) (%s) > 0)", list(nodeLabels...), live(ofRegistry(name(semconv.PullActive))))), "short", notHeard),
-		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.", sum(imageRate), "binBps", notHeard),
+		number("Download rate", "Bytes a second that all these nodes fetch, over the last seconds.", orZero("sum("+rules.running(imageRate)+")"), "binBps", notHeard),
 		number("Waiting pods", "Pods that wait for one of these images. Needs Pulltrace to see Kubernetes.",
 			fmt.Sprintf("count(group by (%s) (%s))\nor on () 0 * sum(%s)", list(clusterLabel, podNamespace, pod),
-				rules.now(imagePods, chosenPods), live(ofNode(name(semconv.KubernetesUp)))),
+				rules.running(imagePods, chosenPods), live(ofNode(name(semconv.KubernetesUp)))),
 			"short", "no Kubernetes"),
 		number("Nodes watched", "Nodes whose containerd answers Pulltrace. The dashboard “Pulltrace itself” says which do not.",
 			orZero("count("+live(ofNode(name(semconv.SourceUp)))+" == 1)"), "short", notHeard),
@@ -84,15 +85,16 @@ const (
 // too.
 var chosenPods = podNamespace + `=~"$namespace"`
 
-// ofChosenPods is what a rule records of images that a pod of the chosen namespaces waits for.
+// ofChosenPods is what a rule records of images that run, and that a pod of the chosen
+// namespaces waits for.
 func (r recordings) ofChosenPods(rule string) string {
-	return fmt.Sprintf("%s\nand on (%s)\n(%s or %s)", r.now(rule), list(imageLabels...), r.now(imagePods, chosenPods), r.now(imageIdle, chosenPods))
+	return fmt.Sprintf("%s\nand on (%s)\n%s", r.now(rule), list(imageLabels...), r.running(imageWaits, chosenPods))
 }
 
 // pulls is the table of what is being pulled.
 func pulls(rules recordings) *table.PanelBuilder {
 	of := func(rule string) string { return named(rules.ofChosenPods(rule)) }
-	waiting := named(fmt.Sprintf("count by (%s) (group by (%[1]s, %s) (%s))", list(imageLabels...), list(podNamespace, pod), rules.now(imagePods, chosenPods)))
+	waiting := named(fmt.Sprintf("count by (%s) (group by (%[1]s, %s) (%s))", list(imageLabels...), list(podNamespace, pod), rules.running(imagePods, chosenPods)))
 	columns := []column{
 		{field: "Value #state", title: "State", width: 110, properties: append(coloured(calm, step{stalled, bad}), stateNames(), left())},
 		{field: "image", title: "Image", min: 280, properties: []dashboard.DynamicConfigValue{wrapped(), links(layersOf(nowUID), inTempo(), inJaeger())}},
@@ -135,7 +137,7 @@ func stateNames() dashboard.DynamicConfigValue {
 // waiters is the table of who waits: containers of pods, and their image volumes.
 func waiters(rules recordings) *table.PanelBuilder {
 	query := fmt.Sprintf(`label_join(%s, "waiter", "", %q, %q)`, named(fmt.Sprintf("%s\n* on (%s) group_left ()\n(%s or 0 * %s)",
-		rules.now(imagePods, chosenPods), list(imageLabels...), rules.now(imageProgress), rules.now(imageIdle))), container, volume)
+		rules.running(imagePods, chosenPods), list(imageLabels...), rules.now(imageProgress), rules.now(imageIdle))), container, volume)
 	return grid("Who waits",
 		"Containers and image volumes of pods that wait for an image of the table above, and how far that is. Needs Pulltrace to see Kubernetes.",
 		"no pod is known to wait", []column{
@@ -155,7 +157,7 @@ const mostImages = 50
 // fewEnough tells of what registries layers are listed: of all, or, as long as too many images
 // are pulled for a table, of none. Each of them has several.
 func fewEnough(rules recordings) cog.Builder[dashboard.VariableModel] {
-	return either("layers", fmt.Sprintf("count(%s) > %d", rules.now(imageIdle), mostImages)).
+	return either("layers", fmt.Sprintf("count(%s) > %d", rules.running(imageIdle), mostImages)).
 		Description("Of what registries layers are listed: of none, as long as images are too many.")
 }
 

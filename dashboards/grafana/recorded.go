@@ -42,19 +42,15 @@ func readRules(path string) (recordings, error) {
 	return found, nil
 }
 
-// now is what a rule records. Series of images begin and end, and a Prometheus that is
-// stopped does not end those that it recorded.
+// now is what a rule records.
 func (r recordings) now(rule string, matchers ...string) string {
-	selected := recorded(rule, matchers)
-	if ofEachImage(rule) {
-		selected = live(selected)
-	}
-	return fmt.Sprintf("(\n%s\nor\n%s\n)", selected, r.direct(rule, matchers))
+	return fmt.Sprintf("(\n%s\nor\n%s\n)", recorded(rule, matchers), r.direct(rule, matchers))
 }
 
-// ofEachImage tells whether a rule records series of images.
-func ofEachImage(rule string) bool {
-	return strings.HasPrefix(rule, "image:") || strings.HasPrefix(rule, "pod:")
+// running is what a rule records of images, without what it recorded before Prometheus was
+// stopped: that has no end.
+func (r recordings) running(rule string, matchers ...string) string {
+	return fmt.Sprintf("(\n%s\nor\n%s\n)", live(recorded(rule, matchers)), r.direct(rule, matchers))
 }
 
 // ended are the pulls that ended or were refused in a window, of which a rule records those
@@ -79,7 +75,7 @@ func (r recordings) increase(rule string, over window, matchers ...string) strin
 
 func recorded(rule string, matchers []string) string {
 	chosen := []string{chosenCluster, chosenRegistry, registry + `!~"$direct"`}
-	if ofEachImage(rule) {
+	if strings.HasPrefix(rule, "image") || strings.HasPrefix(rule, "pod:") {
 		chosen = append(chosen, chosenImage)
 	}
 	return selector(rule, append(chosen, matchers...))
