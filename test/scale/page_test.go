@@ -140,9 +140,9 @@ func (r *report) markdown(f *fleet, nodes int) string {
 		fmt.Fprintf(&s, "| %s | %s |\n", f[0], f[1])
 	}
 	s.WriteString(`
-The times are those of whole answers over HTTP, in milliseconds: the median of ` + fmt.Sprint(repeats) + `, in brackets the first
-time that the query was asked; and the number of series in the answer. **Bold** is what takes more than the goal
-of a second. Without rules is how the dashboards ask where the rules are not loaded.
+The times are those of whole answers over HTTP, in milliseconds: the median of ` + fmt.Sprint(repeats) + `, or of as many as
+` + patience.String() + ` allow, in brackets the first time that the query was asked; and the number of series in the answer.
+**Bold** is what takes more than the goal of a second. Without rules is how the dashboards ask where the rules are not loaded.
 `)
 	for _, dashboard := range r.order {
 		fmt.Fprintf(&s, "\n## %s\n\n| panel and query |", dashboard)
