@@ -107,8 +107,8 @@ func (b *bench) checkPulls(t *testing.T) {
 		b.checkTold(t, at, query, late)
 	}
 	stalled := b.answers(`sum by (k8s_node_name) (pulltrace_pull_stalled) > 0`, at)
+	now := b.simulated(at)
 	for _, o := range b.originals {
-		now := b.simulated(at)
 		stands, mayStand := false, false
 		for s := range o.pullsAt(now, late) {
 			idle := now.Sub(s.last(now))
