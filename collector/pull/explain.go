@@ -26,8 +26,9 @@ func (t *Tracker) awaitsReason(h *history, p *Pull, now time.Time) bool {
 	if !t.waiters.up || t.waiters.closed || p.Outcome != Failure || h.attempt != nil {
 		return false
 	}
-	for key := range h.waiters {
-		if t.waiters.waits(key) {
+	waiters, _ := h.askedFor()
+	for _, w := range waiters {
+		if t.waiters.waits(w.key()) {
 			return now.Sub(h.gone) < reasonTime
 		}
 	}

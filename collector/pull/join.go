@@ -60,17 +60,20 @@ func (t *Tracker) join() {
 	}
 }
 
-// isFor tells whether a waiter waits for what this pull brings: the repository, and
-// the digest or tag as far as they are known. One whose turn came later than the pull
-// began has not asked for it.
+// isFor tells whether a waiter may wait for what this pull brings. The name of that may
+// not be known before the pull is over. One whose turn came later than the pull began
+// has not asked for it.
 func (h *history) isFor(w *Waiter) bool {
-	return h.orchestrated && sameRepository(h.image.Name, w.Image.Name) && h.mayBe(w.Image) && !w.Ready.After(h.created)
+	return h.orchestrated && (h.image.Name == "" || h.mayBe(w.Image)) && !w.Ready.After(h.created)
 }
 
-// mayBe tells whether the pull may be of a reference of its repository. The record of
-// an image has the name that was asked for: no tag if it was by digest.
+// mayBe tells whether the pull may be of a reference: the repository, and the digest or
+// tag as far as they are known. The record of an image has the name that was asked for:
+// no tag if it was by digest.
 func (h *history) mayBe(r Reference) bool {
 	switch {
+	case !sameRepository(h.image.Name, r.Name):
+		return false
 	case r.Digest != "":
 		return h.image.Root == r.Digest
 	case h.record != nil || h.image.Tag != "":

@@ -20,8 +20,8 @@ type ending struct {
 // not ok as long as an event that tells more may still come.
 //
 // A good pull writes an image record for its root before its lease goes; nothing
-// links the two but root and time, so with several leases on one root each
-// record ends one of them, and the rest ended unknown.
+// links the two but root, time and the name as far as it is known, so with several
+// leases on one root each record ends one of them, and the rest ended unknown.
 func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	waited := now.Sub(h.gone) >= settleTime
 	records := t.records(h)
@@ -29,7 +29,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		records = h.storedRecords() // the event was lost
 	}
 	if h.record == nil {
-		if record, found := t.record(records, h.gone); found {
+		if record, found := t.record(h, records, waited); found {
 			h.record = &record
 			t.used[record] = true // no other pull's, also while this one waits
 		}
@@ -155,12 +155,12 @@ func (h *history) storedRecords() []Event {
 }
 
 // record is the image record that ended a pull: the first one that was written
-// before the pull was gone and has not ended another one. One with a tag goes
-// before one without.
-func (t *Tracker) record(records []Event, gone time.Time) (record Event, found bool) {
+// before the pull was gone, has not ended another one and is not another's by its
+// name. One with a tag goes before one without.
+func (t *Tracker) record(h *history, records []Event, waited bool) (record Event, found bool) {
 	for _, e := range records {
 		switch {
-		case t.used[e] || e.Time.After(gone):
+		case t.used[e] || e.Time.After(h.gone) || t.isOfAnother(h, e, waited):
 		case !isByDigest(e):
 			return e, true
 		case !found:
@@ -168,6 +168,25 @@ func (t *Tracker) record(records []Event, gone time.Time) (record Event, found b
 		}
 	}
 	return record, found
+}
+
+// isOfAnother tells whether a record is rather that of another pull of the root, by the
+// names: one digest can be pulled from two repositories at once. A pull without a name
+// leaves the others theirs, as long as it may still wait.
+func (t *Tracker) isOfAnother(h *history, record Event, waited bool) bool {
+	named := func(h *history) bool { return sameRepository(h.image.Name, record.Image.Name) }
+	if named(h) {
+		return false
+	}
+	for _, other := range t.pulls {
+		switch {
+		case other == h || other.record != nil || other.id.Namespace != h.id.Namespace || other.image.Root != h.image.Root:
+		case h.image.Name == "" && named(other) && !waited,
+			h.image.Name != "" && (named(other) || other.image.Name == ""):
+			return true
+		}
+	}
+	return false
 }
 
 // lastRecord is when the last record of a pull was written. The CRI writes one

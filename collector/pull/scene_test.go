@@ -92,11 +92,14 @@ func (s *scene) event(kind EventKind, seconds float64, d digest.Digest) {
 }
 
 // stored tells that an image was recorded under a tag.
-func (s *scene) stored(image, tag string, seconds float64) {
+func (s *scene) stored(image, tag string, seconds float64) { s.storedIn(image, image, tag, seconds) }
+
+// storedIn is stored of an image that is in a repository of another name.
+func (s *scene) storedIn(repository, image, tag string, seconds float64) {
 	root := digest.FromString(image)
 	s.tracker.Event(Event{
 		Time: at(seconds), Namespace: "k8s.io", Kind: ImageStored, Digest: root,
-		Image: Image{Name: "registry:5000/" + image, Registry: "registry", Tag: tag, Root: root},
+		Image: Image{Name: "registry:5000/" + repository, Registry: "registry", Tag: tag, Root: root},
 	})
 }
 
