@@ -184,6 +184,19 @@ func (l *lease) takeRoot(root digest.Digest) {
 	}
 }
 
+// belowRoot tells whether the lease lists anything but its root: the pull has come to
+// what that refers to.
+func (l *lease) belowRoot() bool {
+	listed := len(l.content) + len(l.ingests)
+	if l.content[l.root] {
+		listed--
+	}
+	if _, open := l.ingests[l.root]; open {
+		listed--
+	}
+	return listed > 0 || l.snapshotter != ""
+}
+
 // recordTime is how long a lease that went without a root waits for the image
 // event that may tell it: events and polls come over two connections.
 const recordTime = 250 * time.Millisecond

@@ -74,6 +74,29 @@ func TestFindRoot(t *testing.T) {
 	}
 }
 
+// Whatever a lease lists but its root shows that the pull has gone through that.
+func TestBelowRoot(t *testing.T) {
+	root, manifest := digest.FromString("root"), digest.FromString("manifest")
+	list := []leases.Resource{{Type: "content", ID: root.String()}}
+	for name, test := range map[string]struct {
+		more leases.Resource
+		want bool
+	}{
+		"the root":             {more: list[0]},
+		"the root's ingest":    {more: leases.Resource{Type: "ingests", ID: "index-" + root.String()}},
+		"another blob":         {leases.Resource{Type: "content", ID: manifest.String()}, true},
+		"another blob's begin": {leases.Resource{Type: "ingests", ID: "manifest-" + manifest.String()}, true},
+		"a snapshot":           {leases.Resource{Type: "snapshots/overlayfs", ID: "extract-1-a " + root.String()}, true},
+	} {
+		l := newLease(leases.Lease{ID: "a"})
+		l.root = root
+		l.hold(append(list, test.more))
+		if got := l.belowRoot(); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
+		}
+	}
+}
+
 // A pull begins with the ingest of its root, and knows the digest of all that it
 // writes.
 func TestIsPull(t *testing.T) {

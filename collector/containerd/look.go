@@ -107,7 +107,8 @@ func (k *look) readUnclaimed(l *lease) error {
 
 // readName takes the name of the image from the labels of its root. A root that
 // was there before may still have the labels of earlier pulls only; this pull's
-// is among them when a later step of it is seen.
+// is among them when a later step of it is seen, for the label is written before
+// anything below the root is asked for (client/pull.go:264 @v2.4.2).
 func (k *look) readName(l *lease) error {
 	info, err := k.info(l, l.root, true)
 	if err != nil || info.Digest == "" {
@@ -119,7 +120,7 @@ func (k *look) readName(l *lease) error {
 	case l.gone, k.now.Sub(info.CreatedAt) > nameTime:
 		l.fetched = false // written by hand, under a name that pulls use
 	}
-	if info.CreatedAt.Before(l.created) && l.snapshotter == "" {
+	if info.CreatedAt.Before(l.created) && !l.belowRoot() {
 		return nil
 	}
 	l.image = sourceName(info.Labels)

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -109,9 +107,7 @@ func (n *node) checkFailed(span otlp.Span, img *registry.Image, pull cri.Pull, o
 	n.Helper()
 	served := n.servedFor(img)
 	n.record(span, pull, served)
-	// No image record came, so the name is what labels tell: without the port.
-	host, _, _ := net.SplitHostPort(img.Host)
-	n.checkAttribute(span, "container.image.name", strings.Replace(img.Name(), img.Host, host, 1))
+	n.checkAttribute(span, "container.image.name", earlyName(img)) // no image record came
 	n.checkAttribute(span, "pulltrace.pull.outcome", "failure")
 	n.checkAttribute(span, "error.type", "_OTHER")
 	n.checkAttribute(span, "pulltrace.pull.total_known", true)
