@@ -13,9 +13,6 @@ func (t *Tracker) attribute(now time.Time) {
 		t.handOver(h)
 	}
 	for _, h := range byStart(maps.Values(t.pulls)) {
-		if h.manifest == nil {
-			continue
-		}
 		until := now
 		if !h.gone.IsZero() {
 			until = h.gone // what came later another pull did
@@ -29,6 +26,9 @@ func (t *Tracker) attribute(now time.Time) {
 			if at := t.journal.first(told, b.committed, until); b.ours && !b.committed.IsZero() && !at.IsZero() {
 				b.shown = at
 			}
+		}
+		if h.manifest == nil {
+			continue
 		}
 		for i, d := range h.manifest.Layers {
 			id, c := h.chainOf(i)
@@ -193,8 +193,10 @@ func (h *history) openedAt(b *blob) time.Time {
 		return b.opened
 	}
 	opened := later(h.created, h.root.committed)
-	if config := h.blobs[h.manifest.Config.Digest]; config != nil && config != b {
-		opened = later(opened, config.committed)
+	if h.manifest != nil {
+		if config := h.blobs[h.manifest.Config.Digest]; config != nil && config != b {
+			opened = later(opened, config.committed)
+		}
 	}
 	opened = later(opened, b.missing)
 	if !b.committed.IsZero() {

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"maps"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -39,26 +40,28 @@ type history struct {
 
 // blob is what is known of one blob of a pull.
 type blob struct {
-	Descriptor
-	held      bool      // the lease lists it
-	open      bool      // its ingest was in the last reading
-	ours      bool      // this pull fetches it; else another one does, or it was there
-	sawOpen   bool      // this pull's ingest was seen
-	started   time.Time // of the ingest last seen, whoever opened it
-	base      int64     // offset that an earlier, given-up pull had reached
-	guessed   bool      // base is: somebody had written since it was last seen
-	offset    int64     // highest seen
-	kept      int64     // the one seen before
-	missing   time.Time // last reading that had neither its ingest nor the blob
-	opened    time.Time // of the ingest, not before the pull
-	moved     time.Time // when the first bytes were seen to have come
-	updated   time.Time // when the last ones had
-	committed time.Time
-	lacked    time.Time // last reading that had neither after its ingest was seen: it is being committed
-	shown     time.Time // when the commit was over, where it took long or an event told
-	stored    bool      // a reading told that it is committed, not an event alone
-	shared    bool      // taken over from another namespace
-	discarded bool      // thrown away before it was seen: committed is when it was unpacked
+	Descriptor           // its size is 0 where it is not known
+	unnamed    bool      // by a manifest
+	document   bool      // an index or manifest, whose bytes are not the image's
+	held       bool      // the lease lists it
+	open       bool      // its ingest was in the last reading
+	ours       bool      // this pull fetches it; else another one does, or it was there
+	sawOpen    bool      // this pull's ingest was seen
+	started    time.Time // of the ingest last seen, whoever opened it
+	base       int64     // offset that an earlier, given-up pull had reached
+	guessed    bool      // base is: somebody had written since it was last seen
+	offset     int64     // highest seen
+	kept       int64     // the one seen before
+	missing    time.Time // last reading that had neither its ingest nor the blob
+	opened     time.Time // of the ingest, not before the pull
+	moved      time.Time // when the first bytes were seen to have come
+	updated    time.Time // when the last ones had
+	committed  time.Time
+	lacked     time.Time // last reading that had neither after its ingest was seen: it is being committed
+	shown      time.Time // when the commit was over, where it took long or an event told
+	stored     bool      // a reading told that it is committed, not an event alone
+	shared     bool      // taken over from another namespace
+	discarded  bool      // thrown away before it was seen: committed is when it was unpacked
 }
 
 // chain is what is known of one layer's snapshot.
@@ -95,6 +98,7 @@ func (h *history) learn(r Reading, o Observation) {
 	}
 	h.records = append(h.records, r.Records...)
 	h.root.learn(r.Root, h.created)
+	h.learnUnnamed(r)
 	for d, b := range h.blobs {
 		read, ok := r.Blobs[d]
 		b.learn(read, h.created)
@@ -113,6 +117,25 @@ func (h *history) learn(r Reading, o Observation) {
 		h.gone = o.Time
 		if !r.Lost.IsZero() {
 			h.gone, h.lost = earlier(o.Time, r.Lost), true
+		}
+	}
+}
+
+// learnUnnamed takes the blobs that the pull brings and no manifest names: one that lies
+// below an index on its way, or all of them where none can be read.
+func (h *history) learnUnnamed(r Reading) {
+	for d, read := range r.Blobs {
+		b := h.blobs[d]
+		if b == nil {
+			if h.manifest != nil {
+				continue
+			}
+			b = &blob{Descriptor: Descriptor{Digest: d}, unnamed: true}
+			h.blobs[d] = b
+		}
+		if b.unnamed {
+			b.Size = max(b.Size, read.Size)
+			b.document = b.document || read.Document
 		}
 	}
 }
@@ -138,10 +161,13 @@ func (h *history) learnManifest(m *Manifest) {
 		return
 	}
 	for _, d := range m.blobs() {
-		if h.blobs[d.Digest] == nil {
+		if b := h.blobs[d.Digest]; b == nil {
 			h.blobs[d.Digest] = &blob{Descriptor: d}
+		} else {
+			b.Descriptor, b.unnamed = d, false
 		}
 	}
+	maps.DeleteFunc(h.blobs, func(_ digest.Digest, b *blob) bool { return b.unnamed })
 	for _, id := range m.ChainIDs {
 		if h.chains[id] == nil {
 			h.chains[id] = &chain{}
@@ -235,6 +261,8 @@ func (b *blob) downloaded() int64 {
 		return 0
 	case !b.committed.IsZero():
 		return max(b.Size-b.base, 0)
+	case b.Size == 0:
+		return max(b.offset-b.base, 0)
 	default:
 		return min(max(b.offset-b.base, 0), max(b.Size-b.base, 0))
 	}

@@ -82,7 +82,9 @@ func (h *history) slots(starts map[*blob]time.Time) (waiting, holding int, moved
 func (h *history) downloaded() int64 {
 	var sum int64
 	for _, b := range h.blobs {
-		sum += b.downloaded()
+		if !b.document {
+			sum += b.downloaded()
+		}
 	}
 	return sum
 }

@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -13,6 +14,10 @@ type Observation struct {
 	Time  time.Time // when it was complete: nothing in it is later
 	Pulls []Reading
 
+	// Unread are the namespaces that could not be read. Nothing is known of their pulls,
+	// which are as they were.
+	Unread []Unread
+
 	// Stepped is by how much the wall clock was set since the last observation.
 	Stepped time.Duration
 
@@ -24,6 +29,16 @@ type Observation struct {
 	// Candidates is how many things the runtime lists that may turn out to be
 	// pulls. They are worth a closer look, and no more.
 	Candidates int
+}
+
+// Unread is a namespace that could not be read, and why.
+type Unread struct {
+	Namespace string
+	Err       error
+}
+
+func (o *Observation) isUnread(namespace string) bool {
+	return slices.ContainsFunc(o.Unread, func(u Unread) bool { return u.Namespace == namespace })
 }
 
 // Reading is what a runtime shows of one pull. Every field but ID and Created
@@ -51,7 +66,7 @@ type Reading struct {
 	Image    Image
 	Root     Blob                       // the index or manifest that the name resolved to
 	Manifest *Manifest                  // nil until it could be read
-	Blobs    map[digest.Digest]Blob     // config and layers
+	Blobs    map[digest.Digest]Blob     // config and layers; without a Manifest, what the pull brings
 	Chains   map[digest.Digest]Snapshot // committed snapshots by chain ID
 
 	// Records are the image records of this root, as ImageStored events, if
@@ -65,6 +80,10 @@ type Blob struct {
 	Committed time.Time // zero while it is not in the store
 	Shared    bool      // taken over from another namespace of the runtime
 	Ingest    *Ingest   // nil while none is open
+
+	// Of a blob that no manifest names.
+	Size     int64 // By; 0 where it is not known
+	Document bool  // an index or manifest, whose bytes are not the image's
 }
 
 // Ingest is a blob on its way into the content store.

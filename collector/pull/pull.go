@@ -19,6 +19,8 @@ type ID struct {
 	Daemon    string // the runtime instance, for containerd its UUID
 	Namespace string
 	Lease     string
+	Created   int64         // of the lease, as Unix time in ns: its ID may be used again
+	Root      digest.Digest // of the image: a client may pull several under one lease
 }
 
 // Image is what is known of the image that is pulled. Any field may be empty:

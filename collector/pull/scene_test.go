@@ -50,7 +50,7 @@ func (s *scene) lease(id, image string, seconds float64, layers int) *actor {
 		m.ChainIDs = append(m.ChainIDs, chainID(image, i))
 	}
 	a := &actor{Reading{
-		ID: ID{"daemon", "k8s.io", id}, Created: at(seconds),
+		ID: ID{Daemon: "daemon", Namespace: "k8s.io", Lease: id}, Created: at(seconds),
 		Orchestrated: true,
 		Image:        Image{Name: "registry/" + image, Registry: "registry", Root: digest.FromString(image)},
 		Root:         Blob{Held: true, Committed: at(seconds + 0.01)},

@@ -118,7 +118,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		h.learn(r, o)
 	}
 	for id, h := range t.pulls {
-		if !listed[id] && h.gone.IsZero() {
+		if !listed[id] && h.gone.IsZero() && !o.isUnread(id.Namespace) {
 			h.gone = o.Time
 		}
 	}

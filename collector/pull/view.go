@@ -105,6 +105,9 @@ func (h *history) phase(p *Pull, waits bool) Phase {
 		return Queued
 	}
 	if h.manifest == nil {
+		if p.Downloaded > 0 {
+			return Downloading
+		}
 		return Resolving
 	}
 	if p.missing() > 0 {

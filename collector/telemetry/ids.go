@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"strconv"
 	"strings"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -15,12 +16,16 @@ import (
 // TraceID is the trace of a pull. It follows from the runtime's own identity of
 // the pull, so that telling a pull twice cannot make two traces of it.
 func TraceID(id pull.ID) trace.TraceID {
-	return trace.TraceID(hash(id.Daemon, id.Namespace, id.Lease)[:16])
+	return trace.TraceID(hash(identity(id)...)[:16])
 }
 
 // spanID is one span of a pull: the root has no path.
 func spanID(id pull.ID, path ...string) trace.SpanID {
-	return trace.SpanID(hash(append([]string{id.Daemon, id.Namespace, id.Lease, "span"}, path...)...)[:8])
+	return trace.SpanID(hash(append(append(identity(id), "span"), path...)...)[:8])
+}
+
+func identity(id pull.ID) []string {
+	return []string{id.Daemon, id.Namespace, id.Lease, strconv.FormatInt(id.Created, 10), id.Root.String()}
 }
 
 // hash keeps parts apart by a byte that none of them contains.
