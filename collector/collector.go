@@ -55,7 +55,8 @@ type Collector struct {
 	events chan pull.Event
 	pods   chan pull.Waiting
 	up     bool
-	asked  bool // the source was polled before
+	asked  bool            // the source was polled before
+	unread map[string]bool // namespaces that could not be read
 }
 
 // What comes while a poll runs is taken by these.
@@ -163,10 +164,11 @@ func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
 	asked := time.Now()
 	o, err := c.source.Observe(ctx)
 	took := time.Since(asked)
-	if ctx.Err() != nil {
-		return 0
+	if ctx.Err() != nil && err != nil {
+		return 0 // what was read then is lost to nobody: the source reads it again
 	}
 	c.noteSource(err)
+	c.noteUnread(ctx, o.Unread)
 	u := c.update(o, err)
 	u.Took, u.Err = took, err
 	for _, r := range c.reporters {
@@ -204,6 +206,26 @@ func (c *Collector) noteSource(err error) {
 		c.config.Logger.Debug("container runtime does not answer", "error", err)
 	}
 	c.up, c.asked = up, true
+}
+
+// noteUnread logs when a namespace cannot be read, and when it can again.
+func (c *Collector) noteUnread(ctx context.Context, unread []pull.Unread) {
+	now := make(map[string]bool, len(unread))
+	for _, u := range unread {
+		if ctx.Err() != nil {
+			return
+		}
+		now[u.Namespace] = true
+		if !c.unread[u.Namespace] {
+			c.config.Logger.Warn("namespace cannot be read: nothing is known of its pulls", "namespace", u.Namespace, "error", u.Err)
+		}
+	}
+	for name := range c.unread {
+		if !now[name] {
+			c.config.Logger.Info("namespace can be read again", "namespace", name)
+		}
+	}
+	c.unread = now
 }
 
 // watchAgain is how long to wait before a broken event stream is opened again.

@@ -6,8 +6,16 @@ import (
 	"os"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 )
+
+// daemon is one run of a containerd.
+type daemon struct {
+	judge.Daemon
+	pid, pidns uint64 // of this run
+	slots      int    // shared by all pulls; 0 where each has its own
+	met        time.Time
+}
 
 // lose takes note that containerd did not answer at a time, or broke off its
 // events. It may be another run of it that answers next.
@@ -45,18 +53,18 @@ func (s *Source) identify(ctx context.Context) error {
 		return err
 	}
 	d := daemon{
-		uuid: server.GetUUID(), pid: server.GetPid(), pidns: server.GetPidns(),
-		slots: s.slots(version), began: s.daemon.began,
+		Daemon: judge.Daemon{UUID: server.GetUUID(), Began: s.daemon.Began},
+		pid:    server.GetPid(), pidns: server.GetPidns(),
+		slots: s.slots(version), met: s.daemon.met,
 	}
 	switch {
-	case d.uuid != s.daemon.uuid: // what was known of another one is forgotten
-		clear(s.leases)
-		d.began = socketTime(s.config.Address)
-		s.watching = time.Now()
+	case d.UUID != s.daemon.UUID: // what was known of another one is forgotten
+		clear(s.namespaces)
+		d.Began, d.met = socketTime(s.config.Address), time.Now()
 	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
-		d.began = lost
-		for _, l := range s.leases {
-			l.lose(lost)
+		d.Began = lost
+		for _, n := range s.namespaces {
+			n.Lose(lost)
 		}
 	}
 	s.daemon = d
@@ -88,20 +96,8 @@ func (s *Source) stepped(now time.Time) time.Duration {
 	if by.Abs() < stepLimit {
 		return 0
 	}
-	if !s.daemon.began.IsZero() {
-		s.daemon.began = s.daemon.began.Add(by)
+	if !s.daemon.Began.IsZero() {
+		s.daemon.Began = s.daemon.Began.Add(by)
 	}
 	return by
-}
-
-// lease is what is known of a lease that was listed.
-func (s *Source) lease(ns string, item leases.Lease) *lease {
-	key := leaseKey{ns, item.ID}
-	l := s.leases[key]
-	if l == nil {
-		l = newLease(item)
-		l.leftover = l.created.Before(s.daemon.began)
-		s.leases[key] = l
-	}
-	return l
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/typeurl/v2"
 
+	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -71,16 +72,16 @@ func (s *Source) event(ctx context.Context, env *events.Envelope) (e pull.Event,
 		return s.imageEvent(ctx, e, p.GetName())
 	case *apievents.ContentCreate:
 		e.Kind = pull.BlobCommitted
-		e.Digest, ok = parseDigest(p.GetDigest())
+		e.Digest, ok = judge.ParseDigest(p.GetDigest())
 	case *apievents.SnapshotPrepare:
 		e.Kind = pull.SnapshotPrepared
-		e.Digest, ok = chainOfKey(p.GetKey())
+		e.Digest, ok = judge.ChainOfKey(p.GetKey())
 	case *apievents.SnapshotCommit:
 		e.Kind = pull.SnapshotCommitted
-		e.Digest, ok = parseDigest(p.GetName())
+		e.Digest, ok = judge.ParseDigest(p.GetName())
 	case *apievents.SnapshotRemove:
 		e.Kind = pull.SnapshotRemoved
-		e.Digest, ok = chainOfKey(p.GetKey())
+		e.Digest, ok = judge.ChainOfKey(p.GetKey())
 	}
 	return e, ok
 }
@@ -88,14 +89,19 @@ func (s *Source) event(ctx context.Context, env *events.Envelope) (e pull.Event,
 // imageEvent asks for the root of an image record, which its event does not
 // tell.
 func (s *Source) imageEvent(ctx context.Context, e pull.Event, name string) (pull.Event, bool) {
-	if isImageID(name) {
+	if judge.IsImageID(name) {
 		return e, false
 	}
 	found, err := s.client.images.Get(namespaces.WithNamespace(ctx, e.Namespace), &imagesapi.GetImageRequest{Name: name})
 	if err != nil {
 		return e, false // deleted again
 	}
-	e = recordEvent(e.Namespace, e.Time, found.GetImage())
-	s.remember(record{e.Namespace, e.Digest, e.Time})
-	return e, true
+	r, ok := judge.ParseRecord(name, found.GetImage().GetTarget().GetDigest(), e.Time)
+	if !ok {
+		return e, false
+	}
+	s.mu.Lock()
+	s.inbox.noteRecord(e.Namespace, r)
+	s.mu.Unlock()
+	return r.Event(e.Namespace), true
 }

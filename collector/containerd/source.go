@@ -2,30 +2,35 @@
 // outside: its leases, content ingests, blobs, snapshots, images and events,
 // over its own gRPC API, reading only.
 //
-// A lease is a pull. Every pull opens a lease before it resolves the name, hangs
-// on it all that it touches, and deletes it when it ends (client/pull.go:86,
-// core/transfer/local/pull.go:40 @v2.4.2). The manifest in the content store
-// gives the pull its layers, ListStatuses their progress, and the times are
-// containerd's own: CreatedAt of leases and blobs, Created of snapshots, and
-// the times of events.
+// Every pull opens a lease before it resolves the name, hangs on it all that it touches,
+// and deletes it when it ends (client/pull.go:86, core/transfer/local/pull.go:40 @v2.4.2).
+// The manifest in the content store gives the pull its layers, ListStatuses their
+// progress, and the times are containerd's own: CreatedAt of leases and blobs, Created of
+// snapshots, and the times of events.
+//
+// This package asks, and hands what it gets to the package judge, which decides what is a
+// pull and says what else to ask for.
 package containerd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
-	"github.com/opencontainers/go-digest"
-	"golang.org/x/mod/semver"
+	"github.com/containerd/platforms"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -42,41 +47,18 @@ type Config struct {
 // Source watches one containerd. It is made by [New]; one goroutine may call
 // Observe while another one is in Watch.
 type Source struct {
-	config Config
-	client *client
-	daemon daemon // that answered last
-	leases map[leaseKey]*lease
-
-	open map[string]ingests // as last seen, by namespace
-
-	observed time.Time             // by Observe, when it last went well
-	watching time.Time             // since when leases are looked at
-	ended    map[rootKey]time.Time // pulls that are gone, by root: when the last one was
+	config     Config
+	client     *client
+	daemon     daemon // that answered last
+	namespaces map[string]*judge.Namespace
+	observed   time.Time // by Observe, when it last went well
 
 	sighted time.Time // by Watch, when it last looked at leases
 
-	mu      sync.Mutex
-	lost    time.Time              // when containerd was last known to answer no more; zero while it does
-	records []record               // image records that events told of lately
-	unread  []record               // those that no look has been at
-	seen    map[leaseKey]*sighting // leases that were there when an event came
+	mu    sync.Mutex
+	lost  time.Time // when containerd was last known to answer no more; zero while it does
+	inbox inbox     // what Watch has for the next Observe
 }
-
-// daemon is one run of a containerd.
-type daemon struct {
-	uuid       string // of all runs
-	pid, pidns uint64 // of this one
-	slots      int    // shared by all pulls; 0 where each has its own
-
-	// began is when the pulls of an earlier run were over, at the latest.
-	// Leases that are older were left by it, for up to 24 hours.
-	began time.Time
-}
-
-type leaseKey struct{ namespace, id string }
-
-// ingests are open ones by the digest of their blob.
-type ingests map[digest.Digest]content.Status
 
 // New returns a source for the containerd at an address. It does not wait for
 // containerd to be there; the error is of a bad address.
@@ -87,8 +69,7 @@ func New(config Config) (*Source, error) {
 	}
 	return &Source{
 		config: config, client: c, lost: time.Now(),
-		leases: make(map[leaseKey]*lease), open: make(map[string]ingests),
-		ended: make(map[rootKey]time.Time), seen: make(map[leaseKey]*sighting),
+		namespaces: make(map[string]*judge.Namespace), inbox: newInbox(),
 	}, nil
 }
 
@@ -104,11 +85,13 @@ func (s *Source) Version(ctx context.Context) (string, error) {
 	return strings.TrimPrefix(v.GetVersion(), "v"), nil
 }
 
-// Observe asks containerd for its pulls. After an error the next call starts
-// afresh, also with another containerd at the same address.
+// Observe asks containerd for its pulls. Namespaces fail one by one: one that cannot be
+// read is said to be unread, and the next call reads all of it that this one would have.
+// It is an error if none can be read. After an error the next call starts afresh, also with
+// another containerd at the same address.
 func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	o := pull.Observation{Asked: time.Now().Round(0)}
-	err := s.observe(ctx, &o)
+	looks, err := s.observe(ctx, &o)
 	now := time.Now()
 	o.Time = now.Round(0) // by the wall clock, as all of containerd's times are
 	if err != nil {
@@ -117,150 +100,134 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	}
 	o.Stepped = s.stepped(now)
 	s.observed = now
-	s.forgetRoots(now)
-	return o, err
+	for _, look := range looks {
+		look.Done()
+	}
+	return o, nil
 }
 
-func (s *Source) observe(ctx context.Context, o *pull.Observation) error {
+func (s *Source) observe(ctx context.Context, o *pull.Observation) (looks []*judge.Look, err error) {
 	if err := s.identify(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	o.Slots = s.daemon.slots
-	namespaces, err := s.namespaces(ctx)
+	names, err := s.listNamespaces(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, ns := range namespaces {
-		if err := s.observeNamespace(ctx, ns, o); err != nil {
-			return fmt.Errorf("namespace %s: %w", ns, err)
+	var failed error
+	for _, name := range names {
+		look, err := s.observeNamespace(ctx, name)
+		if err != nil {
+			err = fmt.Errorf("namespace %s: %w", name, err)
+			failed = errors.Join(failed, err)
+			o.Unread = append(o.Unread, pull.Unread{Namespace: name, Err: err})
+			if broken(err) {
+				s.lose(time.Now()) // another containerd may answer next
+			}
+			continue
+		}
+		if look != nil {
+			readings, candidates := look.Readings()
+			o.Pulls = append(o.Pulls, readings...)
+			o.Candidates += candidates
+			looks = append(looks, look)
 		}
 	}
-	return nil
+	if len(o.Unread) > 0 && len(o.Unread) == len(names) {
+		return nil, failed
+	}
+	return looks, nil
 }
+
+// listNamespaces are those to watch. What was known of others is forgotten.
+func (s *Source) listNamespaces(ctx context.Context) ([]string, error) {
+	names := s.config.Namespaces
+	if len(names) == 0 {
+		var err error
+		if names, err = s.client.listNamespaces(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for name := range s.namespaces {
+		if !slices.Contains(names, name) {
+			delete(s.namespaces, name)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inbox.keepOnly(names)
+	return names, nil
+}
+
+// observeNamespace looks at a namespace. The look is nil if there is nothing to look at.
+func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look, error) {
+	n := s.namespaces[name]
+	if n == nil {
+		n = judge.NewNamespace(name, platforms.Default(), s.daemon.met)
+		s.namespaces[name] = n
+	}
+	ctx = namespaces.WithNamespace(ctx, name)
+	s.empty(name, n) // before the leases are listed: that of a record which is there is listed then
+	listed, err := s.listLeases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listing := judge.Listing{Daemon: s.daemon.Daemon, Now: time.Now(), Leases: listed}
+	if len(listed) == 0 && !n.Waits() {
+		return nil, nil
+	}
+	if listing.Ingests, err = s.client.content.ListStatuses(ctx); err != nil {
+		return nil, fmt.Errorf("listing ingests: %w", err)
+	}
+	look := n.Look(listing)
+	s.empty(name, n)
+	return look, s.answer(ctx, name, look)
+}
+
+// listLeases lists the leases that may be pulls, and what they hold.
+func (s *Source) listLeases(ctx context.Context) (listed []judge.Listed, err error) {
+	list, err := s.client.leases.List(ctx, judge.PullLeases)
+	if err != nil {
+		return nil, fmt.Errorf("listing leases: %w", err)
+	}
+	for _, item := range list {
+		if judge.IsBuilders(item) {
+			continue
+		}
+		seen, err := s.listResources(ctx, item)
+		switch {
+		case errdefs.IsNotFound(err): // it has just gone
+		case err != nil:
+			return nil, fmt.Errorf("listing resources of lease %s: %w", item.ID, err)
+		default:
+			listed = append(listed, seen)
+		}
+	}
+	return listed, nil
+}
+
+func (s *Source) listResources(ctx context.Context, l leases.Lease) (judge.Listed, error) {
+	asked := time.Now()
+	resources, err := s.client.leases.ListResources(ctx, l)
+	return judge.Listed{Lease: l, Asked: asked, Resources: resources}, err
+}
+
+// versionForm is how containerd's versions begin. Distributions add parts of their own, not
+// all of which are semantic versions: 2.1.4~ds1.
+var versionForm = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
 
 // slots is the number of download slots that all pulls share. That is so since
 // 2.1 (transfer.go:59, images/service.go:114 @v2.4.2); before, every pull had
-// its own, and opened an ingest only with a slot in hand.
+// its own, and opened an ingest only with a slot in hand. A version that cannot be read
+// is taken for a newer one.
 func (s *Source) slots(version string) int {
-	if semver.Compare(semver.MajorMinor("v"+version), "v2.1") < 0 {
-		return 0
+	if parts := versionForm.FindStringSubmatch(version); parts != nil {
+		major, _ := strconv.Atoi(parts[1])
+		minor, _ := strconv.Atoi(parts[2])
+		if major < 2 || (major == 2 && minor < 1) {
+			return 0
+		}
 	}
 	return s.config.MaxConcurrentDownloads
-}
-
-func (s *Source) namespaces(ctx context.Context) ([]string, error) {
-	if len(s.config.Namespaces) > 0 {
-		return s.config.Namespaces, nil
-	}
-	return s.client.listNamespaces(ctx)
-}
-
-// pullLeases finds the leases that may be pulls: those that expire by
-// themselves. Containers hold leases without that label for as long as they
-// run (sandbox_run.go:97 @v2.4.2).
-const pullLeases = `labels."containerd.io/gc.expire"`
-
-// observeNamespace adds a reading of each pull in a namespace.
-func (s *Source) observeNamespace(ctx context.Context, ns string, o *pull.Observation) error {
-	ctx = namespaces.WithNamespace(ctx, ns)
-	records := s.takeUnread(ns) // before the leases: one of theirs that is there is listed
-	list, err := s.client.leases.List(ctx, pullLeases)
-	if err != nil {
-		return fmt.Errorf("listing leases: %w", err)
-	}
-	now := time.Now()
-	known, err := s.refresh(ctx, ns, list, now)
-	if err != nil || len(known)+len(records) == 0 {
-		return err
-	}
-	look := look{ctx: ctx, source: s, namespace: ns, now: now, before: s.open[ns], held: make(map[digest.Digest]bool)}
-	if look.ingests, err = s.ingests(ctx); err != nil {
-		return err
-	}
-	s.open[ns] = look.ingests
-	for _, l := range known {
-		for d := range l.content {
-			look.held[d] = true
-		}
-	}
-	for _, l := range known {
-		if l.leftover {
-			continue
-		}
-		r, isPull, err := look.read(l)
-		switch {
-		case err != nil:
-			return fmt.Errorf("lease %s: %w", l.id, err)
-		case isPull:
-			o.Pulls = append(o.Pulls, r)
-		case now.Sub(l.created) < candidateTime:
-			o.Candidates++
-		}
-		if isPull && l.gone {
-			s.over(ns, l)
-		}
-		if l.gone && (isPull || l.waitedForRecord(now)) {
-			delete(s.leases, leaseKey{ns, l.id})
-		}
-	}
-	unseen, err := look.unseen(records, known)
-	o.Pulls = append(o.Pulls, unseen...)
-	return err
-}
-
-// candidateTime is how long a lease without a root is looked at closely.
-// Registries are given up long before.
-const candidateTime = 5 * time.Minute
-
-// refresh brings the known leases of a namespace up to date with those listed,
-// and returns them. What is no longer listed is gone.
-func (s *Source) refresh(ctx context.Context, ns string, list []leases.Lease, now time.Time) ([]*lease, error) {
-	s.meet(ns)
-	listed := make(map[string]bool, len(list))
-	var known []*lease
-	for _, item := range list {
-		l := s.lease(ns, item)
-		if l.gone {
-			continue // left behind by a containerd that has ended
-		}
-		listed[item.ID] = true
-		askedAt := time.Now()
-		resources, err := s.client.leases.ListResources(ctx, item)
-		switch {
-		case errdefs.IsNotFound(err):
-			delete(listed, item.ID) // it has just gone
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("listing resources of lease %s: %w", item.ID, err)
-		}
-		l.hold(resources)
-		l.askedAt = askedAt
-		known = append(known, l)
-	}
-	for key, l := range s.leases {
-		switch {
-		case key.namespace != ns, listed[key.id]:
-		case l.leftover:
-			delete(s.leases, key)
-		default:
-			l.leave(now)
-			known = append(known, l)
-		}
-	}
-	return known, nil
-}
-
-// ingests are the open ingests of the namespace by the digest of their blob.
-func (s *Source) ingests(ctx context.Context) (ingests, error) {
-	statuses, err := s.client.content.ListStatuses(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("listing ingests: %w", err)
-	}
-	open := make(ingests, len(statuses))
-	for _, st := range statuses {
-		if _, d, ok := refDigest(st.Ref); ok {
-			open[d] = st
-		}
-	}
-	return open, nil
 }

@@ -1,4 +1,4 @@
-package containerd
+package judge
 
 import (
 	"net"
@@ -26,21 +26,21 @@ func refDigest(ref string) (kind string, d digest.Digest, ok bool) {
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		rest = rest[at+1:]
 	}
-	d, ok = parseDigest(rest)
+	d, ok = ParseDigest(rest)
 	return kind, d, found && ok
 }
 
-// parseDigest takes what is a digest. Containers' snapshots and the blobs of
+// ParseDigest takes what is a digest. Containers' snapshots and the blobs of
 // other tools may be called anything.
-func parseDigest(s string) (digest.Digest, bool) {
+func ParseDigest(s string) (digest.Digest, bool) {
 	d, err := digest.Parse(s)
 	return d, err == nil
 }
 
-// imageName parses the name of an image record. The zero Image means that the
+// ImageName parses the name of an image record. The zero Image means that the
 // name is no reference to a registry, like the CRI's records by image ID.
-func imageName(name string) pull.Image {
-	if isImageID(name) {
+func ImageName(name string) pull.Image {
+	if IsImageID(name) {
 		return pull.Image{}
 	}
 	named, err := reference.ParseDockerRef(name)
@@ -71,9 +71,9 @@ func domainOf(host string) string {
 	return host
 }
 
-// isImageID tells the records that the CRI writes under the digest of the
+// IsImageID tells the records that the CRI writes under the digest of the
 // config (image_pull.go:206 @v2.4.2).
-func isImageID(name string) bool {
+func IsImageID(name string) bool {
 	return strings.HasPrefix(name, string(digest.Canonical)+":")
 }
 
@@ -95,6 +95,24 @@ func sourceName(l map[string]string) pull.Image {
 	return image
 }
 
+// isOf tells whether an image record is of a pull that wrote the labels of its root: they
+// have the repository under which it was pulled. A tag of another name, and the record of a
+// conversion, are not.
+func isOf(image pull.Image, l map[string]string) bool {
+	for key, repos := range l {
+		host, ok := strings.CutPrefix(key, labels.LabelDistributionSource+".")
+		if !ok || host != image.Registry {
+			continue
+		}
+		for _, repo := range strings.Split(repos, ",") {
+			if _, path, found := strings.Cut(image.Name, "/"); found && path == repo {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // fromRegistry tells whether a blob has been fetched from a registry.
 func fromRegistry(l map[string]string) bool {
 	for key := range l {
@@ -111,7 +129,7 @@ func fromRegistry(l map[string]string) bool {
 func children(l map[string]string) []digest.Digest {
 	var refs []digest.Digest
 	for key, value := range l {
-		if d, ok := parseDigest(value); ok && strings.HasPrefix(key, "containerd.io/gc.ref.content.") {
+		if d, ok := ParseDigest(value); ok && strings.HasPrefix(key, "containerd.io/gc.ref.content.") {
 			refs = append(refs, d)
 		}
 	}
@@ -134,12 +152,12 @@ func snapshotterOf(l map[string]string) (name string) {
 	return name
 }
 
-// chainOfKey is the chain ID that an active snapshot will be committed under:
+// ChainOfKey is the chain ID that an active snapshot will be committed under:
 // its key is "extract-<nanos>-<rand> <chainID>" (snapshotter.go:34 @v2.4.2).
-func chainOfKey(key string) (digest.Digest, bool) {
+func ChainOfKey(key string) (digest.Digest, bool) {
 	prefix, id, found := strings.Cut(key, " ")
 	if !found || !strings.HasPrefix(prefix, snapshots.UnpackKeyPrefix+"-") {
 		return "", false
 	}
-	return parseDigest(id)
+	return ParseDigest(id)
 }

@@ -1,4 +1,4 @@
-package containerd
+package judge
 
 import (
 	"testing"
@@ -59,8 +59,8 @@ func TestImageName(t *testing.T) {
 		"Not A Reference":                              {},
 		"":                                             {},
 	} {
-		if got := imageName(name); got != want {
-			t.Errorf("imageName(%q) = %+v, want %+v", name, got, want)
+		if got := ImageName(name); got != want {
+			t.Errorf("ImageName(%q) = %+v, want %+v", name, got, want)
 		}
 	}
 }
@@ -95,8 +95,8 @@ func TestChainOfKey(t *testing.T) {
 		"a-container's-id":                      false,
 		"sha256:" + encoded:                     false,
 	} {
-		if d, ok := chainOfKey(key); ok != want || (ok && d != digest.Digest("sha256:"+encoded)) {
-			t.Errorf("chainOfKey(%q) = %q, %t; want %t", key, d, ok, want)
+		if d, ok := ChainOfKey(key); ok != want || (ok && d != digest.Digest("sha256:"+encoded)) {
+			t.Errorf("ChainOfKey(%q) = %q, %t; want %t", key, d, ok, want)
 		}
 	}
 }

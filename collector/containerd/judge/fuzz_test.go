@@ -1,13 +1,12 @@
-package containerd
+package judge
 
 import (
 	"strings"
 	"testing"
+	"time"
 
-	apievents "github.com/containerd/containerd/api/events"
-	"github.com/containerd/containerd/v2/core/events"
 	"github.com/containerd/containerd/v2/core/leases"
-	"google.golang.org/protobuf/types/known/anypb"
+	"github.com/containerd/platforms"
 )
 
 // What comes from outside may say anything: it must not panic, and what is taken
@@ -21,8 +20,8 @@ func FuzzRefDigest(f *testing.F) {
 		if kind, d, ok := refDigest(ref); ok && (d.Validate() != nil || !strings.HasPrefix(ref, kind+"-")) {
 			t.Errorf("refDigest(%q) = %q, %q", ref, kind, d)
 		}
-		if d, ok := chainOfKey(ref); ok && d.Validate() != nil {
-			t.Errorf("chainOfKey(%q) = %q", ref, d)
+		if d, ok := ChainOfKey(ref); ok && d.Validate() != nil {
+			t.Errorf("ChainOfKey(%q) = %q", ref, d)
 		}
 	})
 }
@@ -31,8 +30,8 @@ func FuzzImageName(f *testing.F) {
 	f.Add("docker.io/library/nginx:1.27", "docker.io", "library/nginx")
 	f.Add("[::1]:5000/app@sha256:"+encoded, "::1", "app")
 	f.Fuzz(func(t *testing.T, name, host, repository string) {
-		if i := imageName(name); (i.Name == "") != (i.Registry == "") {
-			t.Errorf("imageName(%q) = %+v", name, i)
+		if i := ImageName(name); (i.Name == "") != (i.Registry == "") {
+			t.Errorf("ImageName(%q) = %+v", name, i)
 		}
 		labels := map[string]string{"containerd.io/distribution.source." + host: repository}
 		if i := sourceName(labels); i.Name != "" && (i.Registry != host || !strings.HasSuffix(i.Name, "/"+repository)) {
@@ -83,40 +82,17 @@ func FuzzParseDocument(f *testing.F) {
 }
 
 func FuzzParseChainIDs(f *testing.F) {
-	f.Add([]byte(`{"rootfs":{"diff_ids":["sha256:`+encoded+`"]}}`), 1)
-	f.Add([]byte(`{}`), 0)
-	f.Fuzz(func(t *testing.T, b []byte, layers int) {
-		ids, err := parseChainIDs(b, layers)
-		if err != nil || ids == nil {
+	f.Add([]byte(`{"rootfs":{"diff_ids":["sha256:` + encoded + `"]}}`))
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ids, err := parseChainIDs(b)
+		if err != nil {
 			return
-		}
-		if len(ids) != layers {
-			t.Errorf("%d chain IDs of %d layers", len(ids), layers)
 		}
 		for _, id := range ids {
 			if id.Validate() != nil {
 				t.Errorf("chain ID %q", id)
 			}
-		}
-	})
-}
-
-func FuzzEvent(f *testing.F) {
-	commit, err := anypb.New(&apievents.SnapshotCommit{Key: "extract-1 x", Name: "sha256:" + encoded})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add("containerd.events.SnapshotCommit", commit.GetValue())
-	f.Add("containerd.events.ContentCreate", []byte("\x0a\x01x"))
-	f.Add("no.such.Event", []byte{})
-	s := &Source{}
-	f.Fuzz(func(t *testing.T, kind string, payload []byte) {
-		if strings.Contains(kind, "Image") {
-			return // asks containerd for the image
-		}
-		e, ok := s.event(t.Context(), &events.Envelope{Event: &anypb.Any{TypeUrl: kind, Value: payload}})
-		if ok && e.Digest.Validate() != nil {
-			t.Errorf("an event of %q", e.Digest)
 		}
 	})
 }
@@ -127,11 +103,26 @@ func FuzzLeaseResources(f *testing.F) {
 	f.Add("snapshots/overlayfs", "extract-1-a sha256:"+encoded)
 	f.Add("snapshots/", "sha256:"+encoded)
 	f.Fuzz(func(t *testing.T, kind, id string) {
-		l := newLease(leases.Lease{ID: "a"})
-		l.hold([]leases.Resource{{Type: kind, ID: id}})
-		l.findRoot()
-		if l.root != "" && l.root.Validate() != nil {
-			t.Errorf("root %q of %q %q", l.root, kind, id)
+		n := NewNamespace("k8s.io", platforms.Default(), time.Now())
+		look := n.Look(Listing{Now: time.Now(), Leases: []Listed{{
+			Lease:     leases.Lease{ID: "a", CreatedAt: time.Now()},
+			Resources: []leases.Resource{{Type: kind, ID: id}},
+		}}})
+		answerNothing(look)
+		readings, _ := look.Readings()
+		for _, r := range readings {
+			if r.Image.Root.Validate() != nil {
+				t.Errorf("root %q of %q %q", r.Image.Root, kind, id)
+			}
 		}
 	})
+}
+
+// answerNothing answers all wants of a look with nothing.
+func answerNothing(k *Look) {
+	for wants := k.Wants(); len(wants) > 0; wants = k.Wants() {
+		for _, w := range wants {
+			k.Take(w, Answer{})
+		}
+	}
 }

@@ -1,20 +1,19 @@
-package containerd
+package judge
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
-// maxDocument is the largest index, manifest or config that is read, in bytes.
-// Registries and containerd's resolver accept no larger manifest.
-const maxDocument = 4 << 20
+// maxDocument is the largest index, manifest or config that is read, in bytes: containerd's
+// resolver accepts no larger manifest (core/remotes/docker/resolver.go:64 @v2.4.2, where
+// the number is this one). What lies below an index may be larger, and is not read.
+const maxDocument = 4 * 1048 * 1048
 
 // document is an index or a manifest: which of the two, its content tells.
 type document struct {
@@ -23,8 +22,8 @@ type document struct {
 	Layers    []ocispec.Descriptor `json:"layers"`
 }
 
-// parseDocument reads an index or a manifest. Sizes that are not positive and
-// digests that are none make it an error, so that nobody adds them up.
+// parseDocument reads an index or a manifest. Sizes that are negative, or of which the sum
+// is more than there can be, and digests that are none make it an error.
 func parseDocument(b []byte) (document, error) {
 	var doc document
 	if err := json.Unmarshal(b, &doc); err != nil {
@@ -34,6 +33,7 @@ func parseDocument(b []byte) (document, error) {
 	if doc.Config != nil {
 		all = append(all, *doc.Config)
 	}
+	var sum int64
 	for _, d := range all {
 		if err := d.Digest.Validate(); err != nil {
 			return document{}, fmt.Errorf("descriptor %q: %w", d.Digest, err)
@@ -41,17 +41,40 @@ func parseDocument(b []byte) (document, error) {
 		if d.Size < 0 || d.Size > maxBlob {
 			return document{}, fmt.Errorf("descriptor %s: size %d", d.Digest, d.Size)
 		}
+		if sum += d.Size; sum > maxBlob {
+			return document{}, fmt.Errorf("sizes of more than %d bytes in all", int64(maxBlob))
+		}
 	}
 	return doc, nil
 }
 
-// maxBlob is more than any blob can have, in bytes, and little enough that the
-// sizes of a manifest add up without overflow.
+// maxBlob is more than any image can have, in bytes, and little enough that sizes add up
+// without overflow.
 const maxBlob = 1 << 50
+
+// isIndex tells an index from a manifest.
+func (d *document) isIndex() bool { return d.Config == nil && d.Manifests != nil }
+
+// isNone tells that what was read is neither an index nor a manifest.
+func (d *document) isNone() bool { return d.Config == nil && d.Manifests == nil }
+
+// refers are the blobs that the document refers to.
+func (d *document) refers() (refs []digest.Digest) {
+	for _, m := range d.Manifests {
+		refs = append(refs, m.Digest)
+	}
+	if d.Config != nil {
+		refs = append(refs, d.Config.Digest)
+	}
+	for _, l := range d.Layers {
+		refs = append(refs, l.Digest)
+	}
+	return refs
+}
 
 // manifest is a document as the tracker wants it, without chain IDs. It is nil
 // for an index.
-func (d document) manifest() *pull.Manifest {
+func (d *document) manifest() *pull.Manifest {
 	if d.Config == nil {
 		return nil
 	}
@@ -66,10 +89,10 @@ func descriptor(d ocispec.Descriptor) pull.Descriptor {
 	return pull.Descriptor{Digest: d.Digest, Size: d.Size, MediaType: d.MediaType}
 }
 
-// parseChainIDs reads the chain IDs of an image's layers from its config, and
-// nothing else: a config may hold secrets in its environment. A config that is
-// not of an image, or not of these layers, has none.
-func parseChainIDs(b []byte, layers int) ([]digest.Digest, error) {
+// parseChainIDs reads the chain IDs of an image's layers from its config, and nothing
+// else: a config may hold secrets in its environment. A config that is of no image has
+// none.
+func parseChainIDs(b []byte) (chains []digest.Digest, err error) {
 	var config struct {
 		RootFS struct {
 			DiffIDs []digest.Digest `json:"diff_ids"`
@@ -78,12 +101,8 @@ func parseChainIDs(b []byte, layers int) ([]digest.Digest, error) {
 	if err := json.Unmarshal(b, &config); err != nil {
 		return nil, err
 	}
-	ids := config.RootFS.DiffIDs
-	if len(ids) != layers {
-		return nil, nil
-	}
-	chains := make([]digest.Digest, 0, len(ids))
-	for i, id := range ids {
+	chains = []digest.Digest{}
+	for i, id := range config.RootFS.DiffIDs {
 		if err := id.Validate(); err != nil {
 			return nil, fmt.Errorf("diff ID of layer %d: %w", i, err)
 		}
@@ -93,18 +112,4 @@ func parseChainIDs(b []byte, layers int) ([]digest.Digest, error) {
 		chains = append(chains, id)
 	}
 	return chains, nil
-}
-
-// read returns a small blob from the content store.
-func read(ctx context.Context, store content.Store, info content.Info) ([]byte, error) {
-	if info.Size > maxDocument {
-		return nil, fmt.Errorf("blob %s has %d bytes, more than a manifest or config may have", info.Digest, info.Size)
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	b, err := content.ReadBlob(ctx, store, ocispec.Descriptor{Digest: info.Digest, Size: info.Size})
-	if err != nil {
-		return nil, fmt.Errorf("reading blob %s: %w", info.Digest, err)
-	}
-	return b, nil
 }

@@ -1,0 +1,70 @@
+package containerd
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/pulltrace/pulltrace/collector/containerd/judge"
+)
+
+// inbox is what was noted as events came, for the next look at each namespace.
+type inbox struct {
+	leases  map[seenLease]judge.Listed // that were there when an event came
+	records map[string][]judge.Record  // by namespace
+}
+
+type seenLease struct {
+	namespace, id string
+	created       int64 // Unix time in ns
+}
+
+const (
+	// maxSeen bounds the leases that wait for the next look.
+	maxSeen = 256
+	// maxRecords bounds the image records of a namespace that wait for the next look.
+	maxRecords = 64
+)
+
+func newInbox() inbox {
+	return inbox{leases: make(map[seenLease]judge.Listed), records: make(map[string][]judge.Record)}
+}
+
+// noteLease takes note of a lease as it is now.
+func (i *inbox) noteLease(namespace string, seen judge.Listed) {
+	key := seenLease{namespace, seen.Lease.ID, seen.Lease.CreatedAt.UnixNano()}
+	if _, again := i.leases[key]; again || len(i.leases) < maxSeen {
+		i.leases[key] = seen
+	}
+}
+
+// noteRecord takes note of an image record; the oldest one is dropped where there are too
+// many.
+func (i *inbox) noteRecord(namespace string, r judge.Record) {
+	list := i.records[namespace]
+	if len(list) == maxRecords {
+		list = slices.Delete(list, 0, 1)
+	}
+	i.records[namespace] = append(list, r)
+}
+
+// keepOnly drops what is of namespaces that are gone.
+func (i *inbox) keepOnly(names []string) {
+	maps.DeleteFunc(i.leases, func(key seenLease, _ judge.Listed) bool { return !slices.Contains(names, key.namespace) })
+	maps.DeleteFunc(i.records, func(name string, _ []judge.Record) bool { return !slices.Contains(names, name) })
+}
+
+// empty hands what is in the inbox to a namespace.
+func (s *Source) empty(name string, n *judge.Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, seen := range s.inbox.leases {
+		if key.namespace == name {
+			n.Hold(seen, s.daemon.Daemon)
+			delete(s.inbox.leases, key)
+		}
+	}
+	for _, r := range s.inbox.records[name] {
+		n.Record(r)
+	}
+	delete(s.inbox.records, name)
+}

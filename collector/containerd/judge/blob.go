@@ -1,0 +1,130 @@
+package judge
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// blob is the state of one blob of a pull:
+//
+//	absent ──▶ open ──▶ (between) ──▶ committed ──▶ collected
+//	   └──────────────────────────────────▲
+//
+// An open one has an ingest that ListStatuses shows. Between its ingest and its commit
+// neither that nor Info shows it (content.go:604 @v2.4.2). One that was never seen open came
+// too fast to be seen, or was taken over from another namespace. A committed one may be
+// collected as garbage once it is unpacked; what is known of it stays. What comes after the
+// lease is gone another pull did.
+//
+// One that is neither open nor known to be there is only asked for when something tells
+// that it may be there.
+func (k *Look) blob(l *lease, d digest.Digest) pull.Blob {
+	b := pull.Blob{Held: l.lists(d)}
+	if st, open := k.ingests[d]; open && !l.goneBefore(st.UpdatedAt) {
+		l.opened[d] = true
+		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
+		if was, open := k.namespace.ingests[d]; open && was.StartedAt.Equal(st.StartedAt) {
+			b.Ingest.Seen, b.Ingest.Before = true, was.Offset
+		}
+		return b
+	}
+	if l.infos[d] == nil && !k.held[d] && !l.wasOpen(d) && !l.gone() {
+		return b
+	}
+	info := k.info(l, d)
+	if info.Digest == "" || l.goneBefore(info.CreatedAt) {
+		return b
+	}
+	b.Committed = info.CreatedAt
+	b.Shared = k.isShared(l, d, info.CreatedAt)
+	return b
+}
+
+// isShared tells whether a blob that came with a pull was in another namespace
+// before. containerd then takes it over from there: it fetches nothing and lists
+// no ingest, unless namespaces are set to be isolated (metadata/content.go:414
+// @v2.4.2). An ingest that was open is proof that the blob was fetched; that the lease lists
+// one is not.
+func (k *Look) isShared(l *lease, d digest.Digest, came time.Time) bool {
+	if l.opened[d] || came.Before(l.created) {
+		return false
+	}
+	shared, known := l.shared[d]
+	if !known {
+		k.want(l, Want{Kind: WantShared, Digest: d, Since: l.created})
+	}
+	return shared
+}
+
+// readBlobs adds the state of the blobs of a pull: those that its manifest names or, as
+// long as there is none that can be read, those that its lease brings.
+func (k *Look) readBlobs(l *lease, r *root, reading *pull.Reading) {
+	reading.Blobs = make(map[digest.Digest]pull.Blob)
+	if r.manifest == nil {
+		k.readUnnamed(l, r, reading)
+		return
+	}
+	for _, d := range slices.Concat([]pull.Descriptor{r.manifest.Config}, r.manifest.Configs, r.manifest.Layers) {
+		if _, again := reading.Blobs[d.Digest]; !again {
+			reading.Blobs[d.Digest] = k.blob(l, d.Digest)
+		}
+	}
+}
+
+// readUnnamed adds the blobs that a lease brings and that no manifest names yet. Those of
+// a lease with several roots may be of any of them, and are left out.
+func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
+	if len(l.roots) > 1 {
+		return
+	}
+	brings := maps.Clone(l.content)
+	for d := range l.kinds {
+		brings[d] = true
+	}
+	for d := range brings {
+		info := k.info(l, d)
+		if d == r.digest || (info.Digest != "" && info.CreatedAt.Before(l.created)) {
+			continue
+		}
+		b := k.blob(l, d)
+		if b.Size = k.ingests[d].Total; info.Digest != "" {
+			b.Size = info.Size
+		}
+		switch l.kinds[d] {
+		case "layer", "config", "unknown":
+		case "":
+			b.Document = len(children(info.Labels)) > 0
+		default:
+			b.Document = true
+		}
+		reading.Blobs[d] = b
+	}
+}
+
+// readChains adds the state of the snapshots of a pull.
+func (k *Look) readChains(l *lease, r *root, reading *pull.Reading) {
+	if r.manifest == nil {
+		return
+	}
+	reading.Chains = make(map[digest.Digest]pull.Snapshot, len(r.manifest.ChainIDs))
+	snapshotter := l.snapshotter
+	if snapshotter == "" && l.gone() {
+		snapshotter = snapshotterOf(k.freshInfo(l, r.manifest.Config.Digest).Labels)
+	}
+	if snapshotter == "" {
+		return
+	}
+	for _, id := range r.manifest.ChainIDs {
+		held := l.listed.chains[id]
+		created := k.committed(l, id, snapshotter, held || l.gone())
+		if l.goneBefore(created) {
+			created = time.Time{}
+		}
+		reading.Chains[id] = pull.Snapshot{Held: held, Created: created}
+	}
+}

@@ -1,0 +1,218 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/pull"
+)
+
+// root is the index or manifest that the name of an image resolved to, and what was
+// concluded of the pull that brings it.
+type root struct {
+	digest  digest.Digest
+	created time.Time // of the pull
+	late    bool      // the pull began before created
+	found   time.Time // by the first look that saw it
+
+	reported bool // as a pull
+	over     bool // reported as gone, or not to be reported
+	fetched  bool // known to come from a registry
+
+	image    pull.Image
+	manifest *pull.Manifest
+	brought  map[digest.Digest]bool // manifests that it is made of
+	further  int                    // layers of those but the first
+}
+
+// findRoots finds the roots of a lease: the blobs that refer to others, that none refers
+// to, and that were visited since the lease was created. Labels come a moment after the
+// blob, so where one is listed of which nothing is known, no further root is found as long
+// as the lease is there. Until a root is reported it may turn out to be a part of something
+// larger: an import may hold what had been pulled, and writes its index last.
+func (k *Look) findRoots(l *lease) []*root {
+	k.askContent(l)
+	referred := k.referred(l)
+	var roots []*root
+	for _, r := range l.roots {
+		if r.reported || r.over || !referred[r.digest] {
+			known := *r
+			roots = append(roots, &known)
+		}
+	}
+	found, unknown := k.candidates(l, referred)
+	if unknown && !l.gone() {
+		return roots
+	}
+	for _, d := range found {
+		if slices.ContainsFunc(roots, func(r *root) bool { return r.digest == d }) {
+			continue
+		}
+		r := &root{digest: d, created: l.created, found: k.now}
+		if len(roots) > 0 {
+			r.created, r.late = k.visitedAt(l, d), true
+		}
+		roots = append(roots, r)
+	}
+	return roots
+}
+
+// askContent asks for the blobs that the lease lists and that may be roots: not for those
+// that a manifest says are layers or configs.
+func (k *Look) askContent(l *lease) {
+	parts := make(map[digest.Digest]bool)
+	for _, doc := range l.documents {
+		if doc.Config != nil {
+			for _, d := range doc.refers() {
+				parts[d] = true
+			}
+		}
+	}
+	for d := range l.content {
+		known := l.infos[d]
+		switch {
+		case parts[d]:
+		case known != nil && len(children(known.Labels)) == 0 && (l.gone() || known.isDue(k.now)):
+			k.freshInfo(l, d)
+		default:
+			k.info(l, d)
+		}
+	}
+}
+
+// referred are the blobs that others of the lease refer to, as their labels and their
+// content say. The labels of a manifest leave out the layers where those are thrown away
+// once they are unpacked (images.ChildGCLabelsFilterLayers, mediatypes.go:236 @v2.4.2).
+func (k *Look) referred(l *lease) map[digest.Digest]bool {
+	referred := make(map[digest.Digest]bool)
+	for d, known := range l.infos {
+		refs := children(known.Labels)
+		for _, ref := range refs {
+			referred[ref] = true
+		}
+		if len(refs) > 0 && fromRegistry(known.Labels) && l.visited(d) {
+			k.document(l, d)
+		}
+	}
+	for _, doc := range l.documents {
+		for _, d := range doc.refers() {
+			referred[d] = true
+		}
+	}
+	return referred
+}
+
+// candidates are the blobs of a lease that may be roots, in the order in which they were
+// visited. Unknown tells that it lists others of which nothing is known.
+func (k *Look) candidates(l *lease, referred map[digest.Digest]bool) (found []digest.Digest, unknown bool) {
+	for d := range l.content {
+		info := l.info(d)
+		switch {
+		case referred[d], info.Digest != "" && !l.visited(d):
+		case len(children(info.Labels)) > 0:
+			found = append(found, d)
+		default:
+			unknown = true
+		}
+	}
+	for d, kind := range l.ingests {
+		if (kind == "index" || kind == "manifest") && !referred[d] && !slices.Contains(found, d) {
+			found = append(found, d)
+		}
+	}
+	slices.SortFunc(found, func(a, b digest.Digest) int {
+		return cmp.Or(k.visitedAt(l, a).Compare(k.visitedAt(l, b)), cmp.Compare(a, b))
+	})
+	return found, unknown
+}
+
+// visited tells whether a committed blob was written since the lease was created, or its
+// labels were.
+func (l *lease) visited(d digest.Digest) bool {
+	info := l.info(d)
+	return l.wasOpen(d) || !info.CreatedAt.Before(l.created) || !info.UpdatedAt.Before(l.created)
+}
+
+// visitedAt is when a root was first seen to be written under the lease.
+func (k *Look) visitedAt(l *lease, d digest.Digest) time.Time {
+	info := l.info(d)
+	for _, at := range []time.Time{k.ingests[d].StartedAt, info.CreatedAt, info.UpdatedAt} {
+		if !at.IsZero() && !at.Before(l.created) {
+			return at
+		}
+	}
+	return k.now
+}
+
+// nameTime is how long a pull waits for the labels that name its image: they
+// come a moment after its root, and the name that is reported first stays.
+const nameTime = time.Second
+
+// learn completes what is known of a root: whether it comes from a registry, its name, and
+// its manifest.
+func (k *Look) learn(l *lease, r *root) {
+	r.image.Root = r.digest
+	if _, opening := l.ingests[r.digest]; opening && !r.fetched {
+		r.fetched = !k.hasParts(l)
+	}
+	if r.image.Name == "" {
+		k.learnName(l, r)
+	}
+}
+
+// hasParts tells whether anything else was written under the lease that is of no other
+// root. A pull begins with its root. Who makes an image, by an import or a build, writes
+// the parts first.
+func (k *Look) hasParts(l *lease) bool {
+	of := make(map[digest.Digest]bool)
+	for _, doc := range l.documents {
+		for _, d := range doc.refers() {
+			of[d] = true
+		}
+	}
+	for _, r := range l.roots {
+		of[r.digest] = true
+	}
+	for d := range l.content {
+		if info := l.info(d); !of[d] && (info.Digest == "" || l.visited(d)) {
+			return true
+		}
+	}
+	return false
+}
+
+// learnName takes the name of the image from the labels of its root. A root that
+// was there before may still have the labels of earlier pulls only; this pull's
+// is among them when a later step of it is seen, for the label is written before
+// anything below the root is asked for (client/pull.go:264 @v2.4.2).
+func (k *Look) learnName(l *lease, r *root) {
+	info := k.freshInfo(l, r.digest)
+	if info.Digest == "" {
+		return
+	}
+	switch {
+	case fromRegistry(info.Labels):
+		r.fetched = true
+	case l.gone(), k.now.Sub(info.CreatedAt) > nameTime:
+		r.fetched = false // written by hand, under a name that pulls use
+	}
+	if info.CreatedAt.Before(l.created) && !l.listsBelow(r.digest) {
+		return
+	}
+	r.image = sourceName(info.Labels)
+	r.image.Root = r.digest
+}
+
+// isPull tells whether a root comes from a registry, and has a name or no hope of one.
+// What was reported as a pull is one until its lease goes: on a slow disk the labels of a
+// root come when nobody waits for them any more.
+func (k *Look) isPull(l *lease, r *root) bool {
+	if r.reported {
+		return true
+	}
+	named := r.image.Name != "" || l.gone() || k.now.Sub(r.found) > nameTime
+	return r.fetched && !l.authored && named
+}
