@@ -16,14 +16,22 @@ import (
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 )
 
+// askTime is how long the answers of one look may take. What is left then the next look
+// asks for: a manifest may have 10,000 layers, and other pulls wait to be reported.
+const askTime = 2 * time.Second
+
 // answer asks containerd for all that a look wants.
 func (s *Source) answer(ctx context.Context, namespace string, look *judge.Look) error {
+	began := time.Now()
 	for {
 		wants := look.Wants()
 		if len(wants) == 0 {
 			return nil
 		}
 		for _, w := range wants {
+			if time.Since(began) > askTime {
+				return nil
+			}
 			a, err := s.ask(ctx, namespace, w)
 			if err != nil && broken(err) {
 				return err

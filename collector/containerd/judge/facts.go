@@ -67,6 +67,7 @@ type chainsFact struct{ ids []digest.Digest }
 type snapshotFact struct {
 	committed time.Time // zero while it is not
 	look      int       // the last one that asked
+	asked     time.Time
 }
 
 type recordsFact struct {
@@ -126,7 +127,7 @@ func (k *Look) Take(w Want, a Answer) {
 	case WantDocument, WantConfig:
 		k.takeBytes(f, w, a.Bytes)
 	case WantSnapshot:
-		f.snapshots[w.Digest] = &snapshotFact{a.Time, k.number}
+		f.snapshots[w.Digest] = &snapshotFact{a.Time, k.number, k.now}
 	case WantShared:
 		f.shared[w.Digest] = a.Shared
 	case WantRecords:
@@ -165,10 +166,10 @@ func (k *Look) want(l *lease, w Want) {
 }
 
 // info is a committed blob, zero where it is not there. It is asked for once if it is
-// there, and at each look as long as it is not.
+// there, and at each look as long as it is not and the lease is there.
 func (k *Look) info(l *lease, d digest.Digest) content.Info {
 	known := l.infos[d]
-	if known == nil || (known.Digest == "" && known.look != k.number) {
+	if known == nil || (known.Digest == "" && known.look != k.number && !l.goneAtLook(known.asked)) {
 		k.want(l, Want{Kind: WantInfo, Digest: d})
 	}
 	return l.facts.info(d)
@@ -222,7 +223,7 @@ func (k *Look) chains(l *lease, config digest.Digest, layers int) (ids []digest.
 // once, and again at this look where that is said.
 func (k *Look) committed(l *lease, chain digest.Digest, snapshotter string, again bool) time.Time {
 	known := l.snapshots[chain]
-	if known == nil || (known.committed.IsZero() && again && known.look != k.number) {
+	if known == nil || (known.committed.IsZero() && again && known.look != k.number && !l.goneAtLook(known.asked)) {
 		k.want(l, Want{Kind: WantSnapshot, Digest: chain, Snapshotter: snapshotter})
 	}
 	if known == nil {

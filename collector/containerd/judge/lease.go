@@ -180,6 +180,9 @@ func (l *listed) expire(open ingests, now time.Time) {
 // goneBefore tells that what happened at a time was done by another pull.
 func (l *listed) goneBefore(at time.Time) bool { return l.gone() && at.After(l.goneAt) }
 
+// goneAtLook tells that the lease was gone when something was asked: the answer is final.
+func (l *listed) goneAtLook(asked time.Time) bool { return l.gone() && !asked.Before(l.goneAt) }
+
 // lists tells whether the lease lists a blob or its ingest.
 func (l *listed) lists(d digest.Digest) bool {
 	_, opening := l.ingests[d]

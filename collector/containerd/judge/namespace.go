@@ -281,6 +281,7 @@ func (k *Look) Readings() (readings []pull.Reading, candidates int) {
 		r, done := k.results[l]
 		if !done {
 			readings = append(readings, k.unfinished(l)...)
+			candidates++
 			continue
 		}
 		readings = append(readings, r.readings...)

@@ -240,3 +240,37 @@ func TestBlobsOfNoPull(t *testing.T) {
 		t.Errorf("%d calls in 300 looks, want %d at the most", w.asked, limit)
 	}
 }
+
+// A look that has no time for all answers reports what it has, and the next ones go on.
+func TestLookWithoutTime(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 50)
+	w.lease("a", 0, i.all()...)
+	w.look(2)
+	w.end("a")
+	w.record("registry.example/app:v1", i.index, 2.5)
+	asked := 0
+	for n := range 40 {
+		k := w.namespace.Look(Listing{Daemon: Daemon{UUID: "daemon"}, Now: at(3 + float64(n)), Leases: w.leases})
+		for left := 5; left > 0; {
+			wants := k.Wants()
+			if len(wants) == 0 {
+				break
+			}
+			for _, want := range wants[:min(left, len(wants))] {
+				k.Take(want, w.answer(want))
+				left--
+				asked++
+			}
+		}
+		readings, _ := k.Readings()
+		k.Done()
+		if len(readings) != 1 {
+			t.Fatalf("look %d: %d readings", n, len(readings))
+		}
+		if readings[0].Gone {
+			return
+		}
+	}
+	t.Errorf("it was never reported as gone, with %d answers", asked)
+}
