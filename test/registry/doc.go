@@ -30,10 +30,12 @@
 // they are replaced:
 //
 //	reg.SetFaults(img.Root.Digest, registry.Delay(2*time.Second))
+//	reg.SetFaults(img.Root.Digest, registry.Hold(), registry.On(http.MethodHead)) // until they are replaced
 //	reg.SetFaults(img.Layers[0].Digest, registry.CutAt(1<<20))
 //	reg.SetFaults(img.Layers[1].Digest, registry.StallAt(1<<20))
 //	reg.SetFaults(img.Layers[2].Digest, registry.Status(503))
 //	reg.SetFaults(img.Layers[2].Digest, registry.Status(429), registry.RetryAfter(time.Second), registry.Times(2))
 //	reg.SetFaults(img.Layers[2].Digest, registry.Corrupt())
+//	reg.SetFaults(img.Layers[2].Digest, registry.IgnoreRange())
 //	reg.SetFaults(img.Layers[1].Digest) // well again: the stalled body goes on
 package registry

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -12,6 +13,9 @@ type Fault func(*faults)
 
 type faults struct {
 	delay      time.Duration
+	held       bool
+	method     string // that delay and held are for; all when empty
+	wholeBody  bool
 	status     int
 	times      int // that status is still answered
 	retryAfter time.Duration
@@ -22,6 +26,17 @@ type faults struct {
 
 // Delay waits before it answers.
 func Delay(d time.Duration) Fault { return func(f *faults) { f.delay = d } }
+
+// Hold does not answer until the faults of the digest are replaced.
+func Hold() Fault { return func(f *faults) { f.held = true } }
+
+// On lets Delay and Hold be for requests of this method alone: a client resolves a
+// tag by HEAD, and fetches by GET.
+func On(method string) Fault { return func(f *faults) { f.method = method } }
+
+// IgnoreRange serves the whole content to a request for a part of it, as some
+// registries and proxies do.
+func IgnoreRange() Fault { return func(f *faults) { f.wholeBody = true } }
 
 // Status answers with this HTTP status and no content.
 func Status(code int) Fault { return func(f *faults) { f.status = code } }
@@ -68,6 +83,25 @@ func (r *Registry) faultsOf(dgst digest.Digest) (faults, <-chan struct{}) {
 		f = noFaults()
 	}
 	return f, r.faultsChanged
+}
+
+// wait holds a request back for as long as the faults of its digest say.
+func (r *Registry) wait(ctx context.Context, rec *Request) error {
+	f, changed := r.faultsOf(rec.Digest)
+	if f.method == "" || f.method == rec.Method {
+		if err := sleep(ctx, f.delay); err != nil {
+			return err
+		}
+	}
+	for f.held && (f.method == "" || f.method == rec.Method) {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		f, changed = r.faultsOf(rec.Digest)
+	}
+	return nil
 }
 
 // refusal is the status that a request for a digest is answered with instead of

@@ -41,23 +41,27 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *Registry) serveContent(w http.ResponseWriter, req *http.Request, rec *Request, c *content) {
-	first, end, err := parseRange(req.Header.Get("Range"), c.size)
+	asked := req.Header.Get("Range")
+	if f, _ := r.faultsOf(rec.Digest); f.wholeBody {
+		asked = ""
+	}
+	first, end, err := parseRange(asked, c.size)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestedRangeNotSatisfiable)
 		return
 	}
 	status := http.StatusOK
-	if req.Header.Get("Range") != "" {
+	if asked != "" {
 		status = http.StatusPartialContent
 	}
 	rec.Offset = first
 	r.begin(rec)
 	defer r.end(rec)
 
-	f, _ := r.faultsOf(rec.Digest)
-	if err := sleep(req.Context(), f.delay); err != nil {
+	if err := r.wait(req.Context(), rec); err != nil {
 		return
 	}
+	f, _ := r.faultsOf(rec.Digest)
 	if refused := r.refusal(rec.Digest); refused != 0 {
 		if f.retryAfter > 0 {
 			w.Header().Set("Retry-After", fmt.Sprint(int(f.retryAfter.Seconds())))
