@@ -73,6 +73,13 @@ func (r *Registry) Push(name string, layers []*Layer, opts ...ImageOption) (*Ima
 			return nil, fmt.Errorf("pushing image %q: %w", name, err)
 		}
 	}
+	if o.nested {
+		inner := img.Root
+		inner.Platform = o.nestedPlatform
+		if img.Root, err = r.putIndex(o.types.index, inner); err != nil {
+			return nil, fmt.Errorf("pushing image %q: %w", name, err)
+		}
+	}
 	for _, l := range slices.Concat(layers, o.foreign) {
 		r.put(l.Digest, &content{mediaType: l.MediaType, size: l.Size, open: l.open})
 	}
@@ -116,10 +123,14 @@ func (r *Registry) pushIndex(img *Image, o imageOptions) (ocispec.Descriptor, er
 		}
 		manifests = append(manifests, referrer)
 	}
-	return r.putJSON(o.types.index, ocispec.Index{
+	return r.putIndex(o.types.index, o.named(manifests)...)
+}
+
+func (r *Registry) putIndex(mediaType string, manifests ...ocispec.Descriptor) (ocispec.Descriptor, error) {
+	return r.putJSON(mediaType, ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: o.types.index,
-		Manifests: o.named(manifests),
+		MediaType: mediaType,
+		Manifests: manifests,
 	})
 }
 
@@ -145,19 +156,29 @@ func (r *Registry) pushManifest(img *Image, o imageOptions, arch string, layers 
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
 		descriptors = append(descriptors, l.Descriptor)
 	}
-	var content any = c
-	if o.artifact {
-		content = struct{}{}
+	for _, claimed := range o.claimed(img) {
+		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, claimed.Digest)
+		descriptors = append(descriptors, claimed)
+		r.put(claimed.Digest, &content{mediaType: claimed.MediaType, size: claimed.Size, open: openBytes(nil)})
+		r.SetFaults(claimed.Digest, Hold())
 	}
-	if config, err = r.putJSON(o.types.config, content); err != nil {
+	var object any = c
+	if o.artifact {
+		object = struct{}{}
+	}
+	if config, err = r.putJSON(o.types.config, object); err != nil {
 		return manifest, config, err
 	}
-	manifest, err = r.putJSON(o.types.manifest, ocispec.Manifest{
+	m := ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: o.types.manifest,
 		Config:    o.named([]ocispec.Descriptor{config})[0],
 		Layers:    o.named(descriptors),
-	})
+	}
+	if o.annotation > 0 {
+		m.Annotations = map[string]string{ocispec.AnnotationDescription: strings.Repeat("a", o.annotation)}
+	}
+	manifest, err = r.putJSON(o.types.manifest, m)
 	return manifest, config, err
 }
 

@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -19,6 +21,11 @@ type imageOptions struct {
 	refName        string
 	entrypoint     []string
 	foreign        []*Layer // of the other platform's manifest
+	nested         bool
+	nestedPlatform *ocispec.Platform // on the entry of the inner index
+	annotation     int               // bytes of it, in the manifest
+	claims         int               // further layers, each of claimedSize
+	claimedSize    int64
 }
 
 type mediaTypes struct{ index, manifest, config string }
@@ -53,6 +60,28 @@ func Artifact(config string) ImageOption {
 	return func(o *imageOptions) { o.artifact, o.types.config = true, config }
 }
 
+// ConfigType gives the config this media type, and leaves its content that of an image.
+func ConfigType(mediaType string) ImageOption {
+	return func(o *imageOptions) { o.types.config = mediaType }
+}
+
+// Nested puts the index into another one, which the tag names. The entry of the inner
+// one has this platform, or none when it is nil.
+func Nested(platform *ocispec.Platform) ImageOption {
+	return func(o *imageOptions) { o.nested, o.nestedPlatform = true, platform }
+}
+
+// Annotated makes the manifest larger by an annotation of so many bytes.
+func Annotated(bytes int) ImageOption {
+	return func(o *imageOptions) { o.annotation = bytes }
+}
+
+// Claims adds layers to the manifest that only stand there, each with this size. A
+// request for one of them is held for good.
+func Claims(layers int, size int64) ImageOption {
+	return func(o *imageOptions) { o.claims, o.claimedSize = layers, size }
+}
+
 // Entrypoint is the command that a container of the image runs.
 func Entrypoint(command ...string) ImageOption {
 	return func(o *imageOptions) { o.entrypoint = command }
@@ -85,6 +114,19 @@ func (o imageOptions) named(descriptors []ocispec.Descriptor) []ocispec.Descript
 	for i := range descriptors {
 		if o.refName != "" {
 			descriptors[i].Annotations = map[string]string{ocispec.AnnotationRefName: o.refName}
+		}
+	}
+	return descriptors
+}
+
+// claimed are the layers that only stand in the manifest.
+func (o imageOptions) claimed(img *Image) []ocispec.Descriptor {
+	descriptors := make([]ocispec.Descriptor, o.claims)
+	for i := range descriptors {
+		descriptors[i] = ocispec.Descriptor{
+			MediaType: ocispec.MediaTypeImageLayerGzip,
+			Digest:    digest.FromString(fmt.Sprint(img.Ref(), i)),
+			Size:      o.claimedSize,
 		}
 	}
 	return descriptors
