@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -30,6 +31,24 @@ func (p *Proxy) Refuse(method string, code codes.Code) {
 	f.refusal = code
 }
 
+// RefuseIn answers every further call of a method in one namespace of containerd
+// with this code, each after some time, until the method is mended.
+func (p *Proxy) RefuseIn(namespace, method string, code codes.Code, after time.Duration) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.namespaces[namespace] = refusal{code, after}
+}
+
+// Rewrite hands on what change makes of each message that is answered to a method,
+// until it is mended.
+func (p *Proxy) Rewrite(method string, change func(message []byte) []byte) {
+	f := p.faultOf(method)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.change = change
+}
+
 // Delay holds back each message that is answered to a method for so long; they
 // stay in order.
 func (p *Proxy) Delay(method string, d time.Duration) {
@@ -44,16 +63,24 @@ func (p *Proxy) Mend(method string) {
 	f := p.faultOf(method)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refusal, f.delay = codes.OK, 0
+	f.refusal, f.delay, f.change = codes.OK, 0, nil
+	clear(f.namespaces)
 }
 
 // fault is what is wrong with a method.
 type fault struct {
-	mu      sync.Mutex
-	refusal codes.Code // OK while calls pass
-	delay   time.Duration
-	next    int
-	calls   map[int]context.CancelFunc
+	mu         sync.Mutex
+	refusal    codes.Code         // OK while calls pass
+	namespaces map[string]refusal // further refusals, each in one namespace alone
+	delay      time.Duration
+	change     func([]byte) []byte // nil while answers pass as they are
+	next       int
+	calls      map[int]context.CancelFunc
+}
+
+type refusal struct {
+	code  codes.Code
+	after time.Duration
 }
 
 func (p *Proxy) faultOf(method string) *fault {
@@ -61,14 +88,17 @@ func (p *Proxy) faultOf(method string) *fault {
 	defer p.mu.Unlock()
 	f, ok := p.faults[method]
 	if !ok {
-		f = &fault{calls: map[int]context.CancelFunc{}}
+		f = &fault{calls: map[int]context.CancelFunc{}, namespaces: map[string]refusal{}}
 		p.faults[method] = f
 	}
 	return f
 }
 
 // begin takes note of a call that cancel ends, unless the method is cut or refused.
-func (f *fault) begin(cancel context.CancelFunc) (done func(), err error) {
+func (f *fault) begin(ctx context.Context, cancel context.CancelFunc) (done func(), err error) {
+	if err := f.refusedIn(ctx); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refusal != codes.OK {
@@ -82,6 +112,37 @@ func (f *fault) begin(cancel context.CancelFunc) (done func(), err error) {
 		defer f.mu.Unlock()
 		delete(f.calls, id)
 	}, nil
+}
+
+// refusedIn waits and returns the error of a call in a namespace where the method is
+// refused, and nil elsewhere.
+func (f *fault) refusedIn(ctx context.Context) error {
+	namespaces := metadata.ValueFromIncomingContext(ctx, "containerd-namespace")
+	if len(namespaces) == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	r, refused := f.namespaces[namespaces[0]]
+	f.mu.Unlock()
+	if !refused {
+		return nil
+	}
+	select {
+	case <-time.After(r.after):
+	case <-ctx.Done():
+	}
+	return status.Error(r.code, "refused by the proxy")
+}
+
+// changed is a message as it is handed on.
+func (f *fault) changed(msg raw) raw {
+	f.mu.Lock()
+	change := f.change
+	f.mu.Unlock()
+	if change == nil {
+		return msg
+	}
+	return change(msg)
 }
 
 // held returns how long a message is to be held back.
@@ -125,7 +186,9 @@ const maxDelayed = 1 << 14
 func (d *delayed) receive() {
 	for {
 		var next message
-		next.err = d.stream.RecvMsg(&next.msg)
+		if next.err = d.stream.RecvMsg(&next.msg); next.err == nil {
+			next.msg = d.fault.changed(next.msg)
+		}
 		next.at = time.Now().Add(d.fault.held())
 		d.came <- next
 		if next.err != nil {

@@ -12,8 +12,8 @@
 //		call.Metadata.Get("traceparent") // as it was sent
 //	}
 //
-// It can also stand in the way of a method, see [Proxy.Cut], [Proxy.Refuse] and
-// [Proxy.Delay].
+// It can also stand in the way of a method, see [Proxy.Cut], [Proxy.Refuse],
+// [Proxy.RefuseIn] and [Proxy.Delay], and change what is answered, see [Proxy.Rewrite].
 package socketproxy
 
 import (
@@ -106,7 +106,7 @@ func (p *Proxy) forward(_ any, in grpc.ServerStream) error {
 
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(in.Context(), md))
 	defer cancel()
-	done, err := p.faultOf(method).begin(cancel)
+	done, err := p.faultOf(method).begin(in.Context(), cancel)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pulltrace/pulltrace/test/socketproxy"
 )
@@ -120,5 +121,59 @@ func TestFaultsOfAMethod(t *testing.T) {
 	}
 	if err != nil {
 		t.Errorf("a mended method gave %v", err)
+	}
+}
+
+// A method that is refused in one namespace passes in another, and elsewhere.
+func TestRefusalInOneNamespace(t *testing.T) {
+	_, client, proxy := chain(t)
+	const method = "/grpc.health.v1.Health/Check"
+	check := func(namespace string) (codes.Code, time.Duration) {
+		began := time.Now()
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "containerd-namespace", namespace)
+		_, err := client.Check(ctx, &healthpb.HealthCheckRequest{})
+		return status.Code(err), time.Since(began)
+	}
+	const after = 200 * time.Millisecond
+	proxy.RefuseIn("one", method, codes.DeadlineExceeded, after)
+	if code, took := check("one"); code != codes.DeadlineExceeded || took < after {
+		t.Errorf("in the namespace: %s after %s, want DeadlineExceeded after %s", code, took, after)
+	}
+	if code, took := check("other"); code != codes.OK || took >= after {
+		t.Errorf("in another namespace: %s after %s", code, took)
+	}
+	if _, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Errorf("without a namespace: %v", err)
+	}
+	proxy.Mend(method)
+	if code, took := check("one"); code != codes.OK || took >= after {
+		t.Errorf("mended: %s after %s", code, took)
+	}
+}
+
+func TestRewrittenAnswer(t *testing.T) {
+	_, client, proxy := chain(t)
+	const method = "/grpc.health.v1.Health/Check"
+	proxy.Rewrite(method, func(message []byte) []byte {
+		var resp healthpb.HealthCheckResponse
+		if err := proto.Unmarshal(message, &resp); err != nil {
+			t.Error(err)
+		}
+		if resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+			t.Errorf("the answer to be changed is %v", &resp)
+		}
+		resp.Status = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
+		out, err := proto.Marshal(&resp)
+		if err != nil {
+			t.Error(err)
+		}
+		return out
+	})
+	for _, want := range []healthpb.HealthCheckResponse_ServingStatus{healthpb.HealthCheckResponse_SERVICE_UNKNOWN, healthpb.HealthCheckResponse_SERVING} {
+		resp, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+		if err != nil || resp.GetStatus() != want {
+			t.Errorf("the answer is %v, %v, want %v", resp, err, want)
+		}
+		proxy.Mend(method)
 	}
 }
