@@ -120,6 +120,15 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
+// Output returns what the process wrote, its log. It must have ended.
+func (p *Process) Output() string {
+	p.t.Helper()
+	if !p.ended {
+		p.t.Fatal("pulltrace still writes")
+	}
+	return p.output.String()
+}
+
 // Build returns the path of the binary, which it builds at most once.
 var Build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("PULLTRACE_BINARY"); path != "" {
