@@ -111,7 +111,7 @@ func TestConfigOfAnyType(t *testing.T) {
 	onEachVersion(t, func(n *node) {
 		img := n.pushAs("any-config:1", n.layersOf(3<<20, dockerLayer), registry.SingleManifest(), registry.ConfigType("application/octet-stream"))
 		n.registry.SetRate(1_500_000)
-		process := n.watch("--idle-interval=500ms")
+		process := n.watch()
 		pull := n.clientPull(img)
 		span := n.onlySpan(img, process)
 		n.checkSuccessIn("default", span, img, pull, n.registry.Served(img.Blobs()...))
