@@ -19,7 +19,10 @@ type history struct {
 	blobs    map[digest.Digest]*blob // config and layers
 	chains   map[digest.Digest]*chain
 	records  []Event // of the root, as stored
-	record   *Event  // that ended it
+
+	alsoRoots []digest.Digest // which a record may name instead of the root
+
+	record *Event // that ended it
 
 	orchestrated bool // it may be the orchestrator's
 	waiters      map[waiterKey]Waiter
@@ -97,6 +100,7 @@ func (h *history) learn(r Reading, o Observation) {
 		h.rootSeen = o.Time
 	}
 	h.records = append(h.records, r.Records...)
+	h.alsoRoots = r.AlsoRoots
 	h.root.learn(r.Root, h.created)
 	h.learnUnnamed(r)
 	for d, b := range h.blobs {

@@ -63,7 +63,12 @@ type Reading struct {
 	// itself did: when that was first missed.
 	Lost time.Time
 
-	Image    Image
+	Image Image
+
+	// AlsoRoots are digests under which the runtime may record the image instead of that
+	// of its root: of manifests that it made of the one that it fetched.
+	AlsoRoots []digest.Digest
+
 	Root     Blob                       // the index or manifest that the name resolved to
 	Manifest *Manifest                  // nil until it could be read
 	Blobs    map[digest.Digest]Blob     // config and layers; without a Manifest, what the pull brings

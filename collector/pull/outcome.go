@@ -141,8 +141,11 @@ func (t *Tracker) release(h *history, key claimKey) {
 
 // records are the events of image records of the pull's root, from its begin to
 // a moment after its end.
-func (t *Tracker) records(h *history) []Event {
-	return t.journal.between(mark{h.id.Namespace, ImageStored, h.image.Root}, h.created, h.gone.Add(settleTime))
+func (t *Tracker) records(h *history) (records []Event) {
+	for _, root := range append([]digest.Digest{h.image.Root}, h.alsoRoots...) {
+		records = append(records, t.journal.between(mark{h.id.Namespace, ImageStored, root}, h.created, h.gone.Add(settleTime))...)
+	}
+	return records
 }
 
 // storedRecords are the image records that were written while the pull ran.

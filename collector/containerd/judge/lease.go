@@ -60,8 +60,8 @@ type listed struct {
 	lost   bool      // containerd itself ended then
 	closed bool      // every pull of it was reported as gone, though it may still be listed
 
-	// leftover tells that nobody is behind the lease: it is of an earlier run
-	// of containerd, and nothing was added to it since it was first read.
+	// leftover tells that nobody is behind the lease: it is of an earlier run of
+	// containerd, or had expired when it was met, and nothing was added to it since.
 	leftover bool
 	count    int // content and chains, when it was last listed; -1 before
 
@@ -154,13 +154,17 @@ func (l *listed) lostAt() time.Time {
 
 // stillTime is how long a lease that has expired may show no sign before it is taken for
 // over: whoever made it may still pull.
-const stillTime = time.Minute
+const stillTime = 3 * time.Second
+
+func (l *listed) hasExpired(now time.Time) bool {
+	return !l.expires.IsZero() && now.After(l.expires)
+}
 
 // expire ends a lease that has expired and shows no sign any more. containerd removes
 // such a lease when it next collects garbage, which an idle node may not do for days
 // (metadata/gc.go @v2.4.2).
 func (l *listed) expire(open ingests, now time.Time) {
-	if l.expires.IsZero() || now.Before(l.expires) {
+	if !l.hasExpired(now) {
 		return
 	}
 	last := l.grownAt

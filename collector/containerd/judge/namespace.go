@@ -53,16 +53,16 @@ func NewNamespace(name string, platform platforms.MatchComparer, now time.Time) 
 
 // Hold takes note of a lease and what it holds, which may be gone at the next look.
 func (n *Namespace) Hold(seen Listed, daemon Daemon) {
-	n.meet(seen.Lease, daemon).hold(seen.Resources, seen.Asked)
+	n.meet(seen, daemon).hold(seen.Resources, seen.Asked)
 }
 
 // meet is what is known of a lease that is listed.
-func (n *Namespace) meet(item leases.Lease, daemon Daemon) *lease {
-	key := keyOf(item)
+func (n *Namespace) meet(seen Listed, daemon Daemon) *lease {
+	key := keyOf(seen.Lease)
 	l := n.leases[key]
 	if l == nil {
-		l = newLease(item)
-		l.leftover = l.created.Before(daemon.Began)
+		l = newLease(seen.Lease)
+		l.leftover = l.created.Before(daemon.Began) || l.hasExpired(seen.Asked)
 		n.leases[key] = l
 	}
 	return l
@@ -137,7 +137,7 @@ func (n *Namespace) Look(listing Listing) *Look {
 	for key, l := range n.leases {
 		if !listed[key] {
 			l.leave(k.now)
-			if l.leftover || l.closed {
+			if l.leftover || (l.closed && k.now.Sub(l.goneAt) > rememberTime) {
 				delete(n.leases, key)
 				continue
 			}
@@ -227,6 +227,7 @@ func (k *Look) judge(l *lease) (r result) {
 			continue
 		}
 		k.learnManifest(l, root)
+		k.learnRecorded(l, root)
 		reading := k.reading(l, root, early)
 		r.readings = append(r.readings, reading)
 		root.reported, root.over = true, reading.Gone
@@ -234,6 +235,10 @@ func (k *Look) judge(l *lease) (r result) {
 	r.candidate = len(r.readings) == 0 && k.now.Sub(l.created) < candidateTime
 	return r
 }
+
+// rememberTime is how long what a lease listed is remembered after its end, to tell what
+// its pull fetched from what others made.
+const rememberTime = time.Minute
 
 // candidateTime is how long a lease without a root is looked at closely.
 // Registries are given up long before.
@@ -260,6 +265,7 @@ func (k *Look) reading(l *lease, r *root, ended bool) pull.Reading {
 		Gone:         l.gone() || ended,
 		Lost:         l.lostAt(),
 		Image:        r.image,
+		AlsoRoots:    r.also,
 		Manifest:     r.manifest,
 		Root:         k.blob(l, r.digest),
 		Orchestrated: k.namespace.name == criNamespace,
@@ -267,7 +273,9 @@ func (k *Look) reading(l *lease, r *root, ended bool) pull.Reading {
 	k.readBlobs(l, r, &reading)
 	k.readChains(l, r, &reading)
 	if l.gone() {
-		reading.Records = k.recordsOf(l, r.digest, r.created)
+		for _, d := range append([]digest.Digest{r.digest}, r.also...) {
+			reading.Records = append(reading.Records, k.recordsOf(l, d, r.created)...)
+		}
 	}
 	return reading
 }

@@ -2,9 +2,11 @@ package judge
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/pulltrace/pulltrace/collector/pull"
@@ -21,6 +23,8 @@ type root struct {
 	reported bool // as a pull
 	over     bool // reported as gone, or not to be reported
 	fetched  bool // known to come from a registry
+
+	also []digest.Digest // manifests that containerd made of this one, which it records instead
 
 	image    pull.Image
 	manifest *pull.Manifest
@@ -48,7 +52,10 @@ func (k *Look) findRoots(l *lease) []*root {
 		return roots
 	}
 	for _, d := range found {
-		if slices.ContainsFunc(roots, func(r *root) bool { return r.digest == d }) {
+		if k.original(l, d) != "" {
+			continue
+		}
+		if slices.ContainsFunc(roots, func(r *root) bool { return r.digest == d }) || k.isMade(l, d) {
 			continue
 		}
 		r := &root{digest: d, created: l.created, found: k.now}
@@ -56,6 +63,9 @@ func (k *Look) findRoots(l *lease) []*root {
 			r.created, r.late = k.visitedAt(l, d), true
 		}
 		roots = append(roots, r)
+	}
+	for _, d := range found {
+		noteMade(roots, k.original(l, d), d)
 	}
 	return roots
 }
@@ -127,6 +137,101 @@ func (k *Look) candidates(l *lease, referred map[digest.Digest]bool) (found []di
 		return cmp.Or(k.visitedAt(l, a).Compare(k.visitedAt(l, b)), cmp.Compare(a, b))
 	})
 	return found, unknown
+}
+
+// original is the manifest that containerd made another one of, because its config says no
+// media type; empty where a manifest was fetched. Both refer to the same blobs, and the image
+// is recorded under the one that was made (core/remotes/docker/converter.go @v2.4.2).
+func (k *Look) original(l *lease, made digest.Digest) digest.Digest {
+	info := l.info(made)
+	if fromRegistry(info.Labels) {
+		return ""
+	}
+	refers := refersTo(children(info.Labels))
+	for d, doc := range l.documents {
+		if d != made && doc.Config != nil && maps.Equal(refers, refersTo(doc.refers())) {
+			return d
+		}
+	}
+	return ""
+}
+
+// noteMade notes a manifest that containerd made of the one that is a root.
+func noteMade(roots []*root, original, made digest.Digest) {
+	for _, r := range roots {
+		if r.digest == original && !slices.Contains(r.also, made) {
+			r.also = append(slices.Clone(r.also), made)
+		}
+	}
+}
+
+// learnRecorded notes such a manifest that the lease was not seen to list, by the image
+// record that names it.
+func (k *Look) learnRecorded(l *lease, r *root) {
+	if r.manifest == nil || r.manifest.Config.MediaType != "application/octet-stream" {
+		return
+	}
+	for _, record := range k.namespace.records {
+		made := record.Image.Root
+		if record.Time.Before(r.created) || l.goneBefore(record.Time) || k.info(l, made).Digest == "" {
+			continue
+		}
+		if k.original(l, made) == r.digest {
+			noteMade([]*root{r}, r.digest, made)
+		}
+	}
+}
+
+func refersTo(refs []digest.Digest) map[digest.Digest]bool {
+	set := make(map[digest.Digest]bool, len(refs))
+	for _, d := range refs {
+		set[d] = true
+	}
+	return set
+}
+
+// isMade tells whether a root was made on this node, by a build, a commit or a conversion,
+// which may have the source label of what it was made of: a pull fetches a root before what
+// the root refers to, who makes one writes it last. What another lease lists another pull
+// may have fetched meanwhile.
+func (k *Look) isMade(l *lease, d digest.Digest) bool {
+	root := l.info(d)
+	if kind := l.kinds[d]; root.Digest == "" || root.CreatedAt.Before(l.created) || kind == "index" || kind == "manifest" {
+		return false
+	}
+	for _, ref := range children(root.Labels) {
+		part := k.part(l, ref)
+		if part.Digest != "" && !part.CreatedAt.Before(l.created) && part.CreatedAt.Before(root.CreatedAt) && !k.isOfAnother(l, ref) {
+			return true
+		}
+	}
+	return false
+}
+
+// part is a blob that a root refers to, zero where the lease does not list it.
+func (k *Look) part(l *lease, d digest.Digest) content.Info {
+	if !l.content[d] {
+		return content.Info{}
+	}
+	return k.info(l, d)
+}
+
+// isOfAnother tells whether another lease lists a blob, or has listed it.
+func (k *Look) isOfAnother(l *lease, d digest.Digest) bool {
+	for _, other := range k.namespace.leases {
+		if other != l && other.lists(d) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.roots, func(r *root) bool { return r.brings(d) })
+}
+
+// brings tells whether a blob is of the manifest of a root.
+func (r *root) brings(d digest.Digest) bool {
+	if r.manifest == nil {
+		return false
+	}
+	return r.manifest.Config.Digest == d || slices.ContainsFunc(r.manifest.Layers, func(l pull.Descriptor) bool { return l.Digest == d })
 }
 
 // visited tells whether a committed blob was written since the lease was created, or its

@@ -198,7 +198,7 @@ func TestExpiredLease(t *testing.T) {
 	if r := w.look(5); len(r) != 1 || r[0].Gone {
 		t.Fatalf("before its expiry: %+v", r)
 	}
-	w.ingests[0].UpdatedAt = at(130)
+	w.ingests[0].UpdatedAt = at(138)
 	if r := w.look(140); len(r) != 1 || r[0].Gone {
 		t.Errorf("while it still moves: %+v", r)
 	}
@@ -273,4 +273,44 @@ func TestLookWithoutTime(t *testing.T) {
 		}
 	}
 	t.Errorf("it was never reported as gone, with %d answers", asked)
+}
+
+// An image that is made on the node of what had been pulled may have its source label.
+func TestImageThatIsMade(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", -5, 2)
+	layer := w.put([]byte("smaller layer"), 1, "app")
+	own := w.put(w.json(map[string]any{"config": w.descriptor(i.config), "layers": []any{w.descriptor(layer)}}), 2, "app", i.config, layer)
+	w.lease("a", 0, layer, own)
+	if roots := rootsOf(w.look(3)); len(roots) != 0 {
+		t.Errorf("it is reported as pulls of %v", roots)
+	}
+}
+
+// containerd makes a manifest of one whose config says no media type, and records that.
+func TestManifestThatContainerdMakes(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 2)
+	parts := append([]digest.Digest{i.config}, i.layers...)
+	made := w.put([]byte("made"), 3, "", parts...)
+	w.lease("a", 0, append(parts, i.manifest, made)...)
+	r := w.look(4)
+	if len(r) != 1 || r[0].Image.Root != i.manifest || !slices.Equal(r[0].AlsoRoots, []digest.Digest{made}) {
+		t.Errorf("readings %+v", r)
+	}
+}
+
+// The manifest that containerd makes may come too late to be seen in the lease.
+func TestManifestThatContainerdMakesAtTheEnd(t *testing.T) {
+	w := newWorld(t)
+	w.configType = "application/octet-stream"
+	i := w.pulled("app", 1, 2)
+	w.lease("a", 0, i.all()[1:]...)
+	w.look(2)
+	made := w.put([]byte("made"), 3, "", append([]digest.Digest{i.config}, i.layers...)...)
+	w.record("registry.example/app:v1", made, 3.1)
+	w.end("a")
+	if r := w.look(3.2); len(r) != 1 || !r[0].Gone || !slices.Equal(r[0].AlsoRoots, []digest.Digest{made}) {
+		t.Errorf("readings %+v", r)
+	}
 }

@@ -93,12 +93,10 @@ func (k *Look) isListed(s *standIn) bool {
 	return false
 }
 
-// broughtAny tells whether a pull has brought anything to the node.
+// broughtAny tells whether a pull has brought anything to the node beside its root, which
+// somebody may have made here of what there was.
 func broughtAny(r pull.Reading) bool {
 	since := func(at time.Time) bool { return !at.Before(r.Created) }
-	if since(r.Root.Committed) {
-		return true
-	}
 	for _, b := range r.Blobs {
 		if since(b.Committed) {
 			return true

@@ -25,6 +25,8 @@ type world struct {
 	bytes     map[digest.Digest][]byte
 	records   []Record
 	asked     int
+
+	configType string // media type of configs
 }
 
 var epoch = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -77,7 +79,9 @@ func (w *world) json(v any) []byte {
 func (w *world) pulled(name string, created float64, layers int) image {
 	i := image{name: name}
 	i.config = w.put(w.json(map[string]string{"of": name}), created, name)
-	m := map[string]any{"config": w.descriptor(i.config)}
+	config := w.descriptor(i.config)
+	config.MediaType = w.configType
+	m := map[string]any{"config": config}
 	var list []ocispec.Descriptor
 	for n := range layers {
 		d := w.put(fmt.Append(nil, name, " layer ", n), created, name)
