@@ -56,6 +56,7 @@ func TestManifestQueuedBehindAPullThatMoves(t *testing.T) {
 func TestMoreSlotsThanTheFlagSays(t *testing.T) {
 	t.Parallel()
 	n := newNodeWith(t, containerd.Options{Images: "max_concurrent_downloads = 20"})
+	n.since("2.1", "download slots that all pulls share: the flag says nothing of it")
 	img := n.push("slots:1", 3<<20, 3<<20, 3<<20, 3<<20, 3<<20, 3<<20)
 	n.registry.SetRate(3_000_000)
 	process := n.watch()
