@@ -79,10 +79,29 @@ func (n *node) pullAfterKill(img *registry.Image, process *pulltrace.Process) {
 	}
 	n.checkSuccess(good[0], img, pull, served-before)
 	n.checkAbandoned(others[0], before)
-	if others[0].Arrived.After(good[0].Arrived) {
-		n.Error("the dead pull was told after the one that took it over")
-	}
+	n.checkOnlyActive(pull.Start.Add(1500*time.Millisecond), pull.End)
 	n.checkOutcomes(1, 0)
+}
+
+// checkOnlyActive makes sure that in a stretch of time never more than one pull was told
+// to run.
+func (n *node) checkOnlyActive(from, until time.Time) {
+	n.Helper()
+	active := map[time.Time]float64{} // over all phases
+	for _, p := range n.receiver.Points("pulltrace.pull.active") {
+		if p.Time.After(from) && p.Time.Before(until) {
+			active[p.Time] += p.Value
+		}
+	}
+	if len(active) == 0 {
+		n.Error("nothing was told while the pull ran")
+	}
+	for at, count := range active {
+		if count != 1 {
+			n.Errorf("%s after the dead pull was taken over %g pulls are told to run, want 1", at.Sub(from), count)
+			return
+		}
+	}
 }
 
 // checkAbandoned checks the span of a pull that nobody drives any more.
