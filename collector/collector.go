@@ -119,6 +119,7 @@ func (c *Collector) loop(ctx context.Context) {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var polled time.Time
+	var took time.Duration
 	woken := false
 	for {
 		select {
@@ -127,7 +128,7 @@ func (c *Collector) loop(ctx context.Context) {
 		case e := <-c.events:
 			c.tracker.Event(e)
 			woken = true
-			if wait := eventGap - time.Since(polled); wait > 0 {
+			if wait := c.gap(took) - time.Since(polled); wait > 0 {
 				next.Reset(wait)
 				continue
 			}
@@ -135,13 +136,22 @@ func (c *Collector) loop(ctx context.Context) {
 			c.tracker.Wait(w)
 		case <-next.C:
 		}
+		began := time.Now()
 		wait := c.poll(ctx)
+		polled = time.Now()
+		took = polled.Sub(began)
 		if woken {
-			wait = min(wait, echoDelay)
+			wait = min(wait, max(echoDelay, c.gap(took)))
 		}
-		woken, polled = false, time.Now()
+		woken = false
 		next.Reset(wait)
 	}
+}
+
+// gap is the least time between polls when events come: a poll takes a fifth of the time
+// at the most, up to the interval at which polls are due anyway.
+func (c *Collector) gap(took time.Duration) time.Duration {
+	return max(eventGap, min(4*took, c.config.PollInterval))
 }
 
 // drain takes the events that have come.
@@ -231,16 +241,28 @@ func (c *Collector) noteUnread(ctx context.Context, unread []pull.Unread) {
 // watchAgain is how long to wait before a broken event stream is opened again.
 const watchAgain = time.Second
 
+// lastingStream is how long an event stream lasts whose end is worth a warning: one that
+// cannot be opened at all would bring one each second.
+const lastingStream = 10 * time.Second
+
 // watch keeps the event stream open.
 func (c *Collector) watch(ctx context.Context) {
+	level := slog.LevelWarn
 	for ctx.Err() == nil {
+		began := time.Now()
 		err := c.source.Watch(ctx, func(e pull.Event) {
 			select {
 			case c.events <- e:
 			case <-ctx.Done():
 			}
 		})
-		c.config.Logger.Debug("event stream ended", "error", err)
+		if time.Since(began) > lastingStream {
+			level = slog.LevelWarn
+		}
+		if ctx.Err() == nil {
+			c.config.Logger.Log(ctx, level, "event stream of the container runtime ended; times are less exact until it is open again", "error", err)
+		}
+		level = slog.LevelDebug
 		select {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):

@@ -26,23 +26,24 @@ var topics = []string{
 	`topic=="/snapshot/remove"`,
 }
 
-// Watch hands over the events of containerd that pulls make. It must keep up:
-// containerd queues what a subscriber has not taken without a bound
-// (exchange.go:128 @v2.4.2).
+// Watch hands over the events of containerd that pulls make. One goroutine only receives,
+// whatever is done with them: see [ring]. What falls out is as if the stream had been
+// broken: the polls tell of it, as far as it is stored.
 func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	envelopes, errs := s.client.events.Subscribe(ctx, topics...)
+	received := newRing()
+	handled := make(chan struct{})
+	go func() {
+		defer close(handled)
+		s.handle(ctx, received, emit)
+	}()
+	defer func() { cancel(); <-handled }()
 	for {
 		select {
 		case env := <-envelopes:
-			if !s.watches(env.Namespace) {
-				continue
-			}
-			s.sight(ctx, env.Namespace)
-			if e, ok := s.event(ctx, env); ok {
-				emit(e)
-			}
+			received.put(env)
 		case err := <-errs:
 			if err == nil {
 				err = ctx.Err()
@@ -53,23 +54,54 @@ func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 	}
 }
 
-func (s *Source) watches(ns string) bool {
-	return len(s.config.Namespaces) == 0 || slices.Contains(s.config.Namespaces, ns)
+// handle takes events as they come, until ctx is done.
+func (s *Source) handle(ctx context.Context, received *ring, emit func(pull.Event)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-received.ready:
+		}
+		list, _ := received.take()
+		for _, env := range list {
+			if ctx.Err() != nil {
+				return
+			}
+			s.handleEvent(ctx, env, emit)
+		}
+	}
 }
 
-// event makes of an envelope what the tracker wants. It is not ok for events
-// that tell nothing of a pull.
-func (s *Source) event(ctx context.Context, env *events.Envelope) (e pull.Event, ok bool) {
+func (s *Source) handleEvent(ctx context.Context, env *events.Envelope, emit func(pull.Event)) {
+	if len(s.config.Namespaces) > 0 && !slices.Contains(s.config.Namespaces, env.Namespace) {
+		return
+	}
+	e, image, ok := parseEvent(env)
+	if !ok {
+		return
+	}
+	s.sight(ctx, env.Namespace)
+	if image != "" {
+		if e, ok = s.imageEvent(ctx, e, image); !ok {
+			return
+		}
+	}
+	emit(e)
+}
+
+// parseEvent makes of an envelope what the tracker wants, or says the name of the image
+// record that it is of. It is not ok for events that tell nothing of a pull.
+func parseEvent(env *events.Envelope) (e pull.Event, image string, ok bool) {
 	payload, err := typeurl.UnmarshalAny(env.Event)
 	if err != nil {
-		return e, false
+		return e, "", false
 	}
 	e = pull.Event{Time: env.Timestamp, Namespace: env.Namespace}
 	switch p := payload.(type) {
 	case *apievents.ImageCreate:
-		return s.imageEvent(ctx, e, p.GetName())
+		image = p.GetName()
 	case *apievents.ImageUpdate:
-		return s.imageEvent(ctx, e, p.GetName())
+		image = p.GetName()
 	case *apievents.ContentCreate:
 		e.Kind = pull.BlobCommitted
 		e.Digest, ok = judge.ParseDigest(p.GetDigest())
@@ -83,13 +115,14 @@ func (s *Source) event(ctx context.Context, env *events.Envelope) (e pull.Event,
 		e.Kind = pull.SnapshotRemoved
 		e.Digest, ok = judge.ChainOfKey(p.GetKey())
 	}
-	return e, ok
+	return e, image, ok || (image != "" && !judge.IsImageID(image))
 }
 
-// imageEvent asks for the root of an image record, which its event does not
-// tell.
+// imageEvent asks for the root of an image record, which its event does not tell. Where
+// records are written faster than it may ask, some are left out: a pull that ends finds its
+// record by its root.
 func (s *Source) imageEvent(ctx context.Context, e pull.Event, name string) (pull.Event, bool) {
-	if judge.IsImageID(name) {
+	if !s.imageCalls.take(time.Now()) {
 		return e, false
 	}
 	found, err := s.client.images.Get(namespaces.WithNamespace(ctx, e.Namespace), &imagesapi.GetImageRequest{Name: name})

@@ -3,6 +3,9 @@ package containerd
 import (
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/leases"
 
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 )
@@ -51,6 +54,23 @@ func (i *inbox) noteRecord(namespace string, r judge.Record) {
 func (i *inbox) keepOnly(names []string) {
 	maps.DeleteFunc(i.leases, func(key seenLease, _ judge.Listed) bool { return !slices.Contains(names, key.namespace) })
 	maps.DeleteFunc(i.records, func(name string, _ []judge.Record) bool { return !slices.Contains(names, name) })
+}
+
+// noteQuiet notes which leases need not be looked at when an event comes.
+func (s *Source) noteQuiet(now time.Time) {
+	quiet := make(map[seenLease]bool)
+	for name, n := range s.namespaces {
+		n.EachQuiet(now, func(id string, created int64) { quiet[seenLease{name, id, created}] = true })
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quiet = quiet
+}
+
+func (s *Source) isQuiet(namespace string, l leases.Lease) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.quiet[seenLease{namespace, l.ID, l.CreatedAt.UnixNano()}]
 }
 
 // empty hands what is in the inbox to a namespace.

@@ -17,16 +17,18 @@ const sightGap = 5 * time.Millisecond
 // takes; what its lease held is told by no event and not stored. Errors are left for the
 // poll to tell.
 func (s *Source) sight(ctx context.Context, ns string) {
-	if time.Since(s.sighted) < sightGap {
+	began := time.Now()
+	if !s.sightings.due(began) {
 		return
 	}
+	defer func() { s.sightings.done(began, time.Now()) }()
 	ctx = namespaces.WithNamespace(ctx, ns)
 	list, err := s.client.leases.List(ctx, judge.PullLeases)
 	if err != nil {
 		return
 	}
 	for _, l := range list {
-		if judge.IsBuilders(l) {
+		if judge.IsBuilders(l) || s.isQuiet(ns, l) {
 			continue
 		}
 		seen, err := s.listResources(ctx, l)
@@ -37,5 +39,4 @@ func (s *Source) sight(ctx context.Context, ns string) {
 		s.inbox.noteLease(ns, seen)
 		s.mu.Unlock()
 	}
-	s.sighted = time.Now()
 }

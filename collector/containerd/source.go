@@ -53,11 +53,13 @@ type Source struct {
 	namespaces map[string]*judge.Namespace
 	observed   time.Time // by Observe, when it last went well
 
-	sighted time.Time // by Watch, when it last looked at leases
+	sightings  pace      // of leases, by Watch
+	imageCalls allowance // of Watch
 
 	mu    sync.Mutex
-	lost  time.Time // when containerd was last known to answer no more; zero while it does
-	inbox inbox     // what Watch has for the next Observe
+	lost  time.Time          // when containerd was last known to answer no more; zero while it does
+	inbox inbox              // what Watch has for the next Observe
+	quiet map[seenLease]bool // leases that Watch need not look at
 }
 
 // New returns a source for the containerd at an address. It does not wait for
@@ -70,6 +72,7 @@ func New(config Config) (*Source, error) {
 	return &Source{
 		config: config, client: c, lost: time.Now(),
 		namespaces: make(map[string]*judge.Namespace), inbox: newInbox(),
+		sightings: pace{least: sightGap}, imageCalls: allowance{most: imageCallsAtOnce, rate: imageCallsRate},
 	}, nil
 }
 
@@ -103,6 +106,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	for _, look := range looks {
 		look.Done()
 	}
+	s.noteQuiet(now)
 	return o, nil
 }
 
@@ -169,30 +173,40 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 	}
 	ctx = namespaces.WithNamespace(ctx, name)
 	s.empty(name, n) // before the leases are listed: that of a record which is there is listed then
-	listed, err := s.listLeases(ctx)
+	listing := judge.Listing{Daemon: s.daemon.Daemon}
+	list, err := s.client.leases.List(ctx, judge.PullLeases)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listing leases: %w", err)
 	}
-	listing := judge.Listing{Daemon: s.daemon.Daemon, Now: time.Now(), Leases: listed}
-	if len(listed) == 0 && !n.Waits() {
+	listing.Now = time.Now()
+	if len(list) == 0 && !n.Waits() {
 		return nil, nil
+	}
+	if listing.Leases, err = s.listAll(ctx, list, func(l leases.Lease) bool { return n.IsQuiet(l, listing.Now) }); err != nil {
+		return nil, err
 	}
 	if listing.Ingests, err = s.client.content.ListStatuses(ctx); err != nil {
 		return nil, fmt.Errorf("listing ingests: %w", err)
+	}
+	if n.HasNew(listing) { // one of the quiet ones may have opened it
+		if listing.Leases, err = s.listAll(ctx, list, func(leases.Lease) bool { return false }); err != nil {
+			return nil, err
+		}
 	}
 	look := n.Look(listing)
 	s.empty(name, n)
 	return look, s.answer(ctx, name, look)
 }
 
-// listLeases lists the leases that may be pulls, and what they hold.
-func (s *Source) listLeases(ctx context.Context) (listed []judge.Listed, err error) {
-	list, err := s.client.leases.List(ctx, judge.PullLeases)
-	if err != nil {
-		return nil, fmt.Errorf("listing leases: %w", err)
-	}
+// listAll lists what leases hold, but for builders' and for those of which nothing new is
+// expected.
+func (s *Source) listAll(ctx context.Context, list []leases.Lease, quiet func(leases.Lease) bool) (listed []judge.Listed, err error) {
 	for _, item := range list {
-		if judge.IsBuilders(item) {
+		switch {
+		case judge.IsBuilders(item):
+			continue
+		case quiet(item):
+			listed = append(listed, judge.Listed{Lease: item, Same: true})
 			continue
 		}
 		seen, err := s.listResources(ctx, item)

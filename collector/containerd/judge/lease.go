@@ -11,6 +11,7 @@ import (
 // Listed is a lease that containerd lists, and what it holds.
 type Listed struct {
 	Lease     leases.Lease
+	Same      bool      // its resources were not asked for: nothing new is expected
 	Asked     time.Time // when its resources were asked for
 	Resources []leases.Resource
 }
@@ -91,6 +92,20 @@ func newLease(l leases.Lease) *lease {
 
 // gone tells that the lease is no longer listed, or that nobody is behind it.
 func (l *listed) gone() bool { return !l.goneAt.IsZero() }
+
+// A lease is quiet that is no pull, as far as is known, and has listed nothing new for
+// some time. It is asked for its resources ever more rarely.
+const (
+	quietAfter = 10 * time.Second
+	quietMost  = time.Minute // between two times
+	quietShare = 8           // of the time without anything new
+)
+
+func (l *lease) isQuiet(now time.Time) bool {
+	still := now.Sub(l.grownAt)
+	return len(l.roots) == 0 && !l.gone() && still > quietAfter && l.count >= 0 &&
+		now.Sub(l.askedAt) < min(max(still/quietShare, time.Second), quietMost)
+}
 
 // hold takes note of what the lease lists at a time.
 func (l *listed) hold(resources []leases.Resource, asked time.Time) {

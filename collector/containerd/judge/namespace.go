@@ -78,6 +78,42 @@ func (n *Namespace) Lose(at time.Time) {
 // Waits tells whether there is anything to look at, beside leases that are listed.
 func (n *Namespace) Waits() bool { return len(n.leases)+len(n.unread) > 0 }
 
+// IsQuiet tells that a lease need not be asked for what it holds: it is known, is no pull
+// and lists nothing new.
+func (n *Namespace) IsQuiet(l leases.Lease, now time.Time) bool {
+	known := n.leases[keyOf(l)]
+	return known != nil && known.isQuiet(now)
+}
+
+// EachQuiet calls f with each lease that is quiet.
+func (n *Namespace) EachQuiet(now time.Time, f func(id string, created int64)) {
+	for key, l := range n.leases {
+		if l.isQuiet(now) {
+			f(key.id, key.created)
+		}
+	}
+}
+
+// HasNew tells that a listing has an ingest of a root that no lease lists, as far as they
+// were asked, and that was not there at the last look.
+func (n *Namespace) HasNew(listing Listing) bool {
+	held := make(map[digest.Digest]bool)
+	anySame := false
+	for _, item := range listing.Leases {
+		anySame = anySame || item.Same
+		for _, r := range item.Resources {
+			if _, d, ok := refDigest(r.ID); ok {
+				held[d] = true
+			}
+		}
+	}
+	return anySame && slices.ContainsFunc(listing.Ingests, func(st content.Status) bool {
+		kind, d, ok := refDigest(st.Ref)
+		_, before := n.ingests[d]
+		return ok && (kind == "index" || kind == "manifest") && !held[d] && !before
+	})
+}
+
 // Listing is what containerd lists in a namespace.
 type Listing struct {
 	Daemon  Daemon
@@ -130,7 +166,9 @@ func (n *Namespace) Look(listing Listing) *Look {
 		key := keyOf(item.Lease)
 		listed[key] = true
 		if known := n.leases[key]; known == nil || !known.gone() {
-			n.Hold(item, listing.Daemon)
+			if !item.Same {
+				n.Hold(item, listing.Daemon)
+			}
 			n.leases[key].expire(k.ingests, k.now)
 		}
 	}

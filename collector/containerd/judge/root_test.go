@@ -232,12 +232,19 @@ func TestLookThatIsGivenUp(t *testing.T) {
 // A blob of a lease that is no pull is asked for ever more rarely.
 func TestBlobsOfNoPull(t *testing.T) {
 	w := newWorld(t)
-	w.lease("a", 0, w.put([]byte("x"), 1, ""), w.put([]byte("y"), 1, ""))
+	l := w.lease("a", 0, w.put([]byte("x"), 1, ""), w.put([]byte("y"), 1, ""))
+	listed := 0
 	for s := range 300 {
+		if l.Same = w.namespace.IsQuiet(l.Lease, at(2+float64(s))); !l.Same {
+			listed++
+		}
 		w.look(2 + float64(s))
 	}
 	if limit := 2 * 40; w.asked > limit {
 		t.Errorf("%d calls in 300 looks, want %d at the most", w.asked, limit)
+	}
+	if limit := 60; listed > limit {
+		t.Errorf("its resources were listed %d times in 300 looks, want %d at the most", listed, limit)
 	}
 }
 

@@ -1,0 +1,48 @@
+package containerd
+
+import "time"
+
+// allowance limits how often something is done: so many times at once, and then at a rate.
+type allowance struct {
+	most  float64 // at once
+	rate  float64 // a second
+	left  float64
+	asked time.Time
+}
+
+func (a *allowance) take(now time.Time) bool {
+	if a.asked.IsZero() {
+		a.left = a.most
+	} else {
+		a.left = min(a.most, a.left+a.rate*now.Sub(a.asked).Seconds())
+	}
+	a.asked = now
+	if a.left < 1 {
+		return false
+	}
+	a.left--
+	return true
+}
+
+// The node's pulls write two records each that are asked for. 40 that end at once are
+// within the first number, imports and relabelings are held to the second.
+const (
+	imageCallsAtOnce = 100
+	imageCallsRate   = 10
+)
+
+// pace keeps something to a fifth of the time, whatever it costs.
+type pace struct {
+	least time.Duration // from one time to the next
+	ended time.Time
+	took  time.Duration
+}
+
+// share is how many times as long as it took a pause is.
+const share = 4
+
+func (p *pace) due(now time.Time) bool {
+	return now.Sub(p.ended) >= max(p.least, share*p.took)
+}
+
+func (p *pace) done(began, ended time.Time) { p.ended, p.took = ended, ended.Sub(began) }
