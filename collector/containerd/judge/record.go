@@ -100,6 +100,9 @@ func (k *Look) unclaimedRoot(gone *lease) digest.Digest {
 	claimed := make(map[digest.Digest]bool)
 	rootless := 0
 	for _, l := range k.namespace.leases {
+		if l.closed {
+			continue
+		}
 		roots := k.rootsOf(l)
 		for _, r := range roots {
 			claimed[r.digest] = true

@@ -78,7 +78,7 @@ func (k *Look) standInLease(s *standIn) *lease {
 func (k *Look) isListed(s *standIn) bool {
 	d := s.record.Image.Root
 	for _, l := range k.namespace.leases {
-		if l.content[d] || slices.ContainsFunc(k.rootsOf(l), func(r *root) bool { return r.digest == d }) {
+		if !l.closed && (l.content[d] || slices.ContainsFunc(k.rootsOf(l), func(r *root) bool { return r.digest == d })) {
 			return true
 		}
 	}

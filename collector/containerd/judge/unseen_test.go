@@ -114,3 +114,38 @@ func TestUnseen(t *testing.T) {
 		})
 	}
 }
+
+// An image is pulled again right after its pull, and the second lease lists nothing.
+func TestUnclaimedRootOfAPullJustBefore(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 1)
+	w.lease("first", 0, i.all()...)
+	w.look(1.1)
+	w.record("registry.example/app:v1", i.index, 2)
+	w.end("first")
+	w.look(2.1)
+	w.lease("second", 3)
+	w.look(4)
+	w.visit(i.index, 5)
+	w.record("registry.example/app:v1", i.index, 5)
+	w.end("second")
+	if r := w.look(5.1); len(r) != 1 || r[0].ID.Lease != "second" || !r[0].Gone {
+		t.Errorf("readings %+v", r)
+	}
+}
+
+// The same of a pull whose lease nobody saw, once what it fetched of the first was removed.
+func TestUnseenRightAfterAPull(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 1)
+	w.lease("first", 0, i.all()...)
+	w.look(1.1)
+	w.record("registry.example/app:v1", i.index, 2)
+	w.end("first")
+	w.look(2.1)
+	again := w.pulled("app", 4, 1)
+	w.record("registry.example/app:v1", again.index, 5)
+	if r := w.look(5.1); len(r) != 1 || !r[0].StartUnknown {
+		t.Errorf("readings %+v", r)
+	}
+}
