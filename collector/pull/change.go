@@ -42,7 +42,7 @@ func (t *Tracker) changed(u Update) Update {
 		}
 		h.stalled = p.Stalled
 		if p.Stalled {
-			u.Changes = append(u.Changes, Change{Stalled, h.moved.Add(t.stallAfter), p})
+			u.Changes = append(u.Changes, Change{Stalled, h.moved.Add(t.patience(h)), p})
 		} else {
 			u.Changes = append(u.Changes, Change{Resumed, h.moved, p})
 		}

@@ -30,10 +30,11 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 
 func (h *history) shift(by time.Duration) {
 	h.stepped = true
-	h.samples = nil
 	for _, at := range []*time.Time{&h.created, &h.rootSeen, &h.moved, &h.gone} {
 		*at = shifted(*at, by)
 	}
+	h.speed.moved = shifted(h.speed.moved, by)
+	h.speed.clock.shift(by)
 	h.root.shift(by)
 	for _, b := range h.blobs {
 		b.shift(by)
@@ -47,6 +48,7 @@ func (b *blob) shift(by time.Duration) {
 	for _, at := range []*time.Time{&b.opened, &b.moved, &b.updated, &b.committed, &b.lacked, &b.shown} {
 		*at = shifted(*at, by)
 	}
+	b.pace.shift(by)
 }
 
 func (j *journal) shift(shift func(time.Time) time.Time) {

@@ -30,8 +30,8 @@ type history struct {
 	attempt      *Attempt   // that it was, and that failed
 
 	moved   time.Time // last movement, or last time it waited for others that move
-	samples []sample  // bytes over the last seconds
 	stalled bool      // as told before
+	speed   speed     // of what it fetches
 	reached float64   // highest progress
 	listed  time.Time // when it was last asked for and there
 	gone    time.Time // when the runtime was first seen without it
@@ -65,6 +65,7 @@ type blob struct {
 	stored     bool      // a reading told that it is committed, not an event alone
 	shared     bool      // taken over from another namespace
 	discarded  bool      // thrown away before it was seen: committed is when it was unpacked
+	pace
 }
 
 // chain is what is known of one layer's snapshot.
@@ -73,12 +74,6 @@ type chain struct {
 	lazy      bool // it came during the pull, and no blob did
 	held      bool
 	committed time.Time
-}
-
-// sample is how much had been fetched at one time.
-type sample struct {
-	time  time.Time
-	bytes int64
 }
 
 func newHistory(r Reading) *history {

@@ -1,20 +1,17 @@
 package pull
 
-import (
-	"time"
-)
-
-// rateWindow is how far back a rate looks.
-const rateWindow = 5 * time.Second
+import "time"
 
 // move notes which pulls have moved up to a time.
 func (t *Tracker) move(now time.Time, starts map[*blob]time.Time) {
+	for _, h := range t.pulls {
+		h.measure(now, starts)
+	}
 	for _, h := range t.pulls {
 		h.moved = later(h.moved, h.lastSign())
 		if t.waits(h, now, starts) {
 			h.moved = later(h.moved, now)
 		}
-		h.sample(now)
 	}
 }
 
@@ -48,7 +45,7 @@ func (t *Tracker) waits(h *history, now time.Time, starts map[*blob]time.Time) b
 			continue
 		}
 		_, holding, moved := other.slots(starts)
-		if moved.After(now.Add(-t.stallAfter)) {
+		if moved.After(now.Add(-t.patience(other))) {
 			held += holding // one of its layers may be dead, but the pull is not
 		}
 	}
@@ -89,26 +86,6 @@ func (h *history) downloaded() int64 {
 	return sum
 }
 
-// sample notes how much was fetched, and drops what is too old for the rate.
-func (h *history) sample(now time.Time) {
-	if h.samples == nil {
-		h.samples = append(h.samples, sample{h.created, 0})
-	}
-	h.samples = append(h.samples, sample{now, h.downloaded()})
-	for len(h.samples) > 2 && h.samples[1].time.Before(now.Add(-rateWindow)) {
-		h.samples = h.samples[1:]
-	}
-}
-
-// rate is how fast bytes came lately, in bytes a second.
-func (h *history) rate() float64 {
-	if len(h.samples) < 2 {
-		return 0
-	}
-	from, to := h.samples[0], h.samples[len(h.samples)-1]
-	took := to.time.Sub(from.time).Seconds()
-	if took <= 0 {
-		return 0
-	}
-	return float64(to.bytes-from.bytes) / took
-}
+// patience is how long a pull may stand still before it is stalled. On a slow link a MiB
+// takes longer than the threshold, and nothing shows until it has come.
+func (t *Tracker) patience(h *history) time.Duration { return max(t.stallAfter, h.speed.patience) }

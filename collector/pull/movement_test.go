@@ -61,6 +61,37 @@ func TestQueuedBehindOthers(t *testing.T) {
 	}
 }
 
+// A pull on a slow link moves, though nothing is seen of it for longer than the threshold,
+// and who waits for its slots is queued.
+func TestQueuedBehindSlowSteps(t *testing.T) {
+	l := &link{rate: 45e3, parallel: 3, sizes: []int64{5 << 20, 5 << 20, 5 << 20}}
+	s := newScene(3)
+	a := l.pull(s, "big", 0)
+	b := s.lease("b", "app", 75, 1)
+	b.Root.Committed = at(-1)
+	b.Blobs[b.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-1)}
+	b.open(0, 75, 0, 75)
+	for now := 1.0; now <= 200; now++ {
+		l.play(now)
+		l.show(a, true)
+		active := s.poll(now).Active
+		if slow := active[0]; slow.Stalled && now > 71 {
+			t.Fatalf("at %g s: the slow pull is stalled, idle for %s", now, slow.Idle)
+		}
+		if p := active[1]; now > 75 && (p.Stalled || p.Phase != Queued) {
+			t.Fatalf("at %g s: %s, stalled %t; want queued", now, p.Phase, p.Stalled)
+		}
+	}
+	l.dead = 220 // in mid-step, which may take half as long again
+	for now := 201.0; now <= 400; now++ {
+		l.play(now)
+		l.show(a, true)
+		if p := s.poll(now).Active[0]; p.Stalled != (p.Idle > 105*time.Second) {
+			t.Fatalf("at %g s: stalled %t, idle for %s", now, p.Stalled, p.Idle)
+		}
+	}
+}
+
 func TestRateAndRemaining(t *testing.T) {
 	s := newScene(3)
 	a := s.lease("a", "app", 0, 1)

@@ -31,10 +31,10 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 		h.reached, _ = p.Progress()
 	}
 	p.Phase = h.phase(&p, t.waits(h, now, starts))
-	p.Rate = h.rate()
+	p.Rate = h.speed.rate
 	p.Idle = max(now.Sub(h.moved), 0)
-	p.Stalled = p.Idle > t.stallAfter
-	if left := p.missing(); p.Rate > 0 && !p.Stalled && h.layersMove() {
+	p.Stalled = p.Idle > t.patience(h)
+	if left := max(p.missing()-h.speed.unseen, 0); p.Rate > 0 && !p.Stalled && h.layersMove() {
 		p.Remaining = time.Duration(float64(left) / p.Rate * float64(time.Second))
 	}
 	return p
