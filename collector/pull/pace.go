@@ -16,6 +16,8 @@ const (
 	stepGap = rateWindow / 4
 	// shortStill is a standstill that is too short to mean anything.
 	shortStill = 2 * time.Second
+	// muchFaster is how much faster than before a blob may come that is fetched again.
+	muchFaster = 4
 	// paceBytes is how much must have come at once to tell how fast a blob comes. Of
 	// less, most of the time goes into asking for it.
 	paceBytes = 256 << 10
@@ -57,6 +59,9 @@ func (b *blob) noteStep(start time.Time, clock *shareClock) float64 {
 		return 0
 	}
 	share := b.learnRate(last, now, clock)
+	if n == 1 && b.base > 0 && b.firm && !start.IsZero() {
+		b.stoodStill(step{start, b.base}, last, b.rate) // before it was resumed
+	}
 	switch {
 	case n >= 2 && last.at.Sub(b.steps[n-2].at) < stepGap:
 		b.steps[n-1] = now
@@ -74,24 +79,43 @@ func (b *blob) noteStep(start time.Time, clock *shareClock) float64 {
 func (b *blob) learnRate(from, to step, clock *shareClock) float64 {
 	grown, took := to.offset-from.offset, to.at.Sub(from.at).Seconds()
 	passed := clock.at(to.at) - clock.at(from.at)
-	if from.at.IsZero() || took <= 0 || passed <= 0 || grown < paceBytes {
+	if from.at.IsZero() || took <= 0 || passed <= 0 {
 		return 0
 	}
-	rate := float64(grown) / took
-	firm := len(b.steps) > 0
 	if b.firm && !b.still && b.stoodStill(from, to, b.rate) {
 		b.still = true
 		return 0
 	}
-	b.rate, b.share, b.firm, b.still = rate, float64(grown)/passed, firm, false
+	if grown < paceBytes {
+		return 0
+	}
+	rate := float64(grown) / took
+	b.rate, b.share, b.firm, b.still = rate, float64(grown)/passed, len(b.steps) > 0, false
 	return b.share
 }
 
 // stoodStill tells whether a blob that comes at a rate came no further for a while
-// between two steps.
+// between two steps. A registry that ignores the range of a request sends it from its
+// start again, which does not show: it may have, where there was time for that.
 func (b *blob) stoodStill(from, to step, rate float64) bool {
 	still := to.at.Sub(from.at) - seconds(float64(to.offset-from.offset)/rate)
-	return still > shortStill && still > 3*seconds(stepSize/rate)
+	if still <= shortStill || still <= 3*seconds(stepSize/rate) {
+		return false
+	}
+	if b.ours && from.offset > 0 && still >= seconds(float64(from.offset)/rate/muchFaster) {
+		b.again = true
+	}
+	return true
+}
+
+// fetchedAgain tells whether a blob of the pull may have been fetched again.
+func (h *history) fetchedAgain() bool {
+	for _, b := range h.blobs {
+		if b.again {
+			return true
+		}
+	}
+	return false
 }
 
 // nextStep is how many bytes must come until more of the blob is seen.

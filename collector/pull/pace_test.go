@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -66,6 +67,9 @@ func (l *link) hold(t *testing.T, p Pull, now, poll float64) {
 	}
 	if p.Stalled {
 		t.Errorf("at %.1f s: stalled, idle for %s", now, p.Idle)
+	}
+	if slices.Contains(p.Estimated, DownloadBytes) {
+		t.Errorf("at %.1f s: taken to be fetched again", now)
 	}
 	remaining := left / rate
 	if off := math.Abs(p.Remaining.Seconds() - remaining); off > max(0.25*remaining, poll, 1) && !l.each {

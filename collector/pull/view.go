@@ -13,7 +13,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	if h.stepped || h.late {
 		p.Estimated = addEstimate(p.Estimated, PullStart)
 	}
-	if h.late { // what its lease held is not known
+	if h.late || h.fetchedAgain() { // what its lease held is not known, or what was thrown away
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes)
 	}
 	t.viewWaiters(h, &p, false)
@@ -142,9 +142,9 @@ func (h *history) download(l *Layer, b *blob, starts map[*blob]time.Time) {
 	l.Downloaded = b.downloaded()
 	l.Opened = h.openedAt(b)
 	l.Download = Span{Start: starts[b], End: b.done()}
-	if !b.sawOpen || b.guessed {
+	if !b.sawOpen || b.guessed || b.again {
 		// Fetched too fast to be seen, or shared by another namespace, or
-		// resumed before it was seen.
+		// resumed before it was seen, or fetched again.
 		l.Estimated = addEstimate(l.Estimated, DownloadBytes)
 	}
 	if l.Download.Happened() && (!b.sawOpen || !l.Download.Start.Equal(b.opened) || b.base > 0 || b.guessed) {
