@@ -57,6 +57,7 @@ type Collector struct {
 	up     bool
 	asked  bool            // the source was polled before
 	unread map[string]bool // namespaces that could not be read
+	slots  int             // more than configured, as logged
 }
 
 // What comes while a poll runs is taken by these.
@@ -180,6 +181,7 @@ func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
 	c.noteSource(err)
 	c.noteUnread(ctx, o.Unread)
 	u := c.update(o, err)
+	c.noteSlots(u)
 	u.Took, u.Err = took, err
 	for _, r := range c.reporters {
 		r.Report(u)
@@ -236,6 +238,16 @@ func (c *Collector) noteUnread(ctx context.Context, unread []pull.Unread) {
 		}
 	}
 	c.unread = now
+}
+
+// noteSlots logs once that more downloads run at once than is configured.
+func (c *Collector) noteSlots(u pull.Update) {
+	if c.slots > 0 || u.Slots <= u.SlotsConfigured {
+		return
+	}
+	c.slots = u.Slots
+	c.config.Logger.Warn("more downloads run at once than --max-concurrent-downloads says; set it as containerd has it",
+		"configured", u.SlotsConfigured, "seen", u.Slots)
 }
 
 // watchAgain is how long to wait before a broken event stream is opened again.

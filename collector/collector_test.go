@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ type played struct {
 	pulls  []pull.Reading
 	err    error
 	takes  time.Duration // to answer
+	slots  int
 	polls  []time.Time
 	events chan pull.Event
 }
@@ -28,7 +30,7 @@ func (p *played) Observe(context.Context) (pull.Observation, error) {
 	asked := time.Now()
 	p.polls = append(p.polls, asked)
 	time.Sleep(p.takes)
-	return pull.Observation{Asked: asked, Time: time.Now(), Pulls: p.pulls}, p.err
+	return pull.Observation{Asked: asked, Time: time.Now(), Pulls: p.pulls, Slots: p.slots}, p.err
 }
 
 func (p *played) Watch(ctx context.Context, emit func(pull.Event)) error {
@@ -115,6 +117,7 @@ type stage struct {
 	source   *played
 	pods     chan pull.Waiting
 	reporter *kept
+	log      *bytes.Buffer
 	stop     func() // ends the collector
 }
 
@@ -122,10 +125,10 @@ func play(t *testing.T, test func(*stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		source, reporter := &played{events: make(chan pull.Event)}, &kept{}
-		pods := make(playedPods)
+		pods, log := make(playedPods), &bytes.Buffer{}
 		c := New(Config{
 			PollInterval: time.Second, IdleInterval: 10 * time.Second, StallThreshold: time.Minute,
-			Pods: pods, Logger: slog.New(slog.DiscardHandler),
+			Pods: pods, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		}, source, reporter)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -133,7 +136,7 @@ func play(t *testing.T, test func(*stage)) {
 		stop := func() { cancel(); running.Wait() }
 		defer stop()
 		synctest.Wait()
-		test(&stage{t, source, pods, reporter, stop})
+		test(&stage{t, source, pods, reporter, log, stop})
 	})
 }
 

@@ -26,6 +26,7 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 	}
 	clear(t.used) // by the old clock; an hour of it may be another hour now
 	t.past = nil
+	t.downloads.seen = 0
 }
 
 func (h *history) shift(by time.Duration) {

@@ -27,8 +27,7 @@ type linkLayer struct {
 	updated      float64
 }
 
-func (l *link) begin(at float64) {
-	l.now = at
+func (l *link) begin() {
 	l.layers = slices.Repeat([]linkLayer{{began: -1, ended: -1}}, len(l.sizes))
 	l.start()
 }
@@ -115,15 +114,15 @@ func (l *link) stepped() bool {
 }
 
 // pull is a pull whose layers the link brings. Its config was there.
-func (l *link) pull(s *scene, id string, seconds float64) *actor {
-	a := s.lease(id, id, seconds, len(l.sizes))
+func (l *link) pull(s *scene, id string) *actor {
+	a := s.lease(id, id, 0, len(l.sizes))
 	a.Root.Committed = at(-1)
 	a.Manifest.Config.Size = 0
 	a.Blobs[a.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-1)}
 	for i, size := range l.sizes {
 		a.Manifest.Layers[i] = Descriptor{Digest: digest.FromString(fmt.Sprint(id, i)), Size: size}
 	}
-	l.begin(seconds)
+	l.begin()
 	return a
 }
 

@@ -66,7 +66,7 @@ func TestQueuedBehindOthers(t *testing.T) {
 func TestQueuedBehindSlowSteps(t *testing.T) {
 	l := &link{rate: 45e3, parallel: 3, sizes: []int64{5 << 20, 5 << 20, 5 << 20}}
 	s := newScene(3)
-	a := l.pull(s, "big", 0)
+	a := l.pull(s, "big")
 	b := s.lease("b", "app", 75, 1)
 	b.Root.Committed = at(-1)
 	b.Blobs[b.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-1)}

@@ -25,12 +25,13 @@ const (
 
 // pace is how the bytes of one blob come, as far as it shows.
 type pace struct {
-	steps []step  // seen, oldest first
-	rate  float64 // By/s of the last step; 0 while there was none
-	share float64 // the same by the clock of the pull
-	firm  bool    // both ends of that step were seen, not only its last one
-	still bool    // the last step took much longer, and does not count yet
-	again bool    // it stood still for so long that it may have been fetched again
+	steps []step    // seen, oldest first
+	since time.Time // when the one before the last was, kept or not; zero for the first
+	rate  float64   // By/s of the last step; 0 while there was none
+	share float64   // the same by the clock of the pull
+	firm  bool      // both ends of that step were seen, not only its last one
+	still bool      // the last step took much longer, and does not count yet
+	again bool      // it stood still for so long that it may have been fetched again
 }
 
 // step is how far a blob had come when it was written to.
@@ -57,6 +58,9 @@ func (b *blob) noteStep(start time.Time, clock *shareClock) float64 {
 	}
 	if now.offset <= last.offset {
 		return 0
+	}
+	if n > 0 {
+		b.since = last.at
 	}
 	share := b.learnRate(last, now, clock)
 	if n == 1 && b.base > 0 && b.firm && !start.IsZero() {
@@ -179,6 +183,7 @@ func seconds(s float64) time.Duration {
 }
 
 func (p *pace) shift(by time.Duration) {
+	p.since = shifted(p.since, by)
 	for i := range p.steps {
 		p.steps[i].at = p.steps[i].at.Add(by)
 	}

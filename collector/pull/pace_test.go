@@ -34,7 +34,7 @@ func TestConstantRate(t *testing.T) {
 			if shared {
 				s.slots = l.parallel
 			}
-			a := l.pull(s, "app", 0)
+			a := l.pull(s, "app")
 			for now := poll; l.left() > 0; now += poll {
 				l.play(now)
 				l.show(a, shared)
@@ -100,7 +100,7 @@ func TestStallOnAFastLink(t *testing.T) {
 					l.sizes = append(l.sizes, int64(20*rate))
 				}
 				s := newScene(3)
-				a := l.pull(s, "app", 0)
+				a := l.pull(s, "app")
 				for now := poll; now < 120; now += poll {
 					l.play(now)
 					l.show(a, true)
@@ -128,7 +128,7 @@ func TestStallOnAFastLink(t *testing.T) {
 func TestStepsAreBounded(t *testing.T) {
 	l := &link{rate: 20 << 20, parallel: 3, sizes: []int64{1 << 40, 1 << 40, 1 << 40}}
 	s := newScene(3)
-	a := l.pull(s, "app", 0)
+	a := l.pull(s, "app")
 	now := 0.0
 	poll := func() {
 		now++

@@ -19,6 +19,7 @@ const settleTime = 250 * time.Millisecond
 type Tracker struct {
 	stallAfter time.Duration
 	slots      int
+	downloads  downloads
 	journal    journal
 	pulls      map[ID]*history
 	ended      map[ID]time.Time // told already; when last listed
@@ -85,6 +86,10 @@ type Update struct {
 	// within a moment will tell it.
 	Settling bool
 
+	// Slots is how many downloads run at once over all pulls, and SlotsConfigured is
+	// what the source says. It is less where it is configured wrongly.
+	Slots, SlotsConfigured int
+
 	// Took is how long the runtime was asked, and Err why it did not answer. The
 	// tracker knows of neither: they are for who asks to fill in.
 	Took time.Duration
@@ -100,7 +105,7 @@ func (t *Tracker) Observe(o Observation) Update {
 	if o.Time.Before(t.observed) {
 		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
-	t.observed, t.slots = o.Time, o.Slots
+	t.observed, t.slots = o.Time, t.downloads.slots(o.Slots)
 	var began []*history
 	listed := make(map[ID]bool, len(o.Pulls))
 	for _, r := range o.Pulls {
@@ -129,7 +134,12 @@ func (t *Tracker) Observe(o Observation) Update {
 	starts := t.schedule()
 	t.move(o.Time, starts)
 
-	u := Update{Time: o.Time, SourceUp: true, Ended: explained, Refused: refused}
+	if t.downloads.count(t.pulls, t.slots, o.Time) {
+		t.slots = t.downloads.slots(o.Slots)
+		starts = t.schedule()
+	}
+
+	u := Update{Time: o.Time, SourceUp: true, Ended: explained, Refused: refused, Slots: t.slots, SlotsConfigured: o.Slots}
 	for _, h := range byStart(slices.Values(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
