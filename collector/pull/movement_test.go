@@ -3,6 +3,8 @@ package pull
 import (
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 func TestStalled(t *testing.T) {
@@ -54,6 +56,43 @@ func TestQueuedBehindOthers(t *testing.T) {
 				a.open(i, 0.1, 500, 89)
 			}
 			p := s.poll(90).Active[1]
+			if p.Phase != test.phase || p.Stalled != test.stalled {
+				t.Errorf("%s, stalled %t; want %s, %t", p.Phase, p.Stalled, test.phase, test.stalled)
+			}
+		})
+	}
+}
+
+// A manifest below an index waits for a slot like any blob, though no manifest names it.
+func TestManifestIsQueuedBehindOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		moves   bool // what holds the slots
+		phase   Phase
+		stalled bool
+	}{
+		"behind a pull that moves": {true, Queued, false},
+		"behind a dead one":        {false, Resolving, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			a, b := s.lease("a", "big", 0, 4), s.lease("b", "app", 0.02, 1)
+			for i := range 4 {
+				a.open(i, 1.5, 0, 1.5)
+			}
+			b.Root.Committed = at(1.6)
+			b.Manifest, b.Chains = nil, nil
+			b.Blobs = map[digest.Digest]Blob{digest.FromString("manifest"): {
+				Held: true, Document: true, Ingest: &Ingest{Started: at(1.65), Updated: at(1.65)},
+			}}
+			var p Pull
+			for now := 2.0; now <= 130; now++ {
+				for i := range 3 {
+					if test.moves || now < 4 {
+						a.open(i, 1.5, int64(now), now)
+					}
+				}
+				p = s.poll(now).Active[1]
+			}
 			if p.Phase != test.phase || p.Stalled != test.stalled {
 				t.Errorf("%s, stalled %t; want %s, %t", p.Phase, p.Stalled, test.phase, test.stalled)
 			}
