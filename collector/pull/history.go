@@ -160,6 +160,7 @@ func (h *history) learnManifest(m *Manifest) {
 		return
 	}
 	for _, d := range m.blobs() {
+		d.Size = max(d.Size, 0)
 		if b := h.blobs[d.Digest]; b == nil {
 			h.blobs[d.Digest] = &blob{Descriptor: d}
 		} else {

@@ -80,7 +80,7 @@ func (h *history) downloaded() int64 {
 	var sum int64
 	for _, b := range h.blobs {
 		if !b.document {
-			sum += b.downloaded()
+			sum = plus(sum, b.downloaded())
 		}
 	}
 	return sum

@@ -94,7 +94,7 @@ type Pull struct {
 	Layers       []Layer       // in manifest order; nil until the manifest was read
 
 	// Bytes count the config and each distinct layer once.
-	TotalKnown bool  // false until the manifest was read
+	TotalKnown bool  // false until the manifest was read, or if no number can hold the sum
 	Size       int64 // By; 0 while not TotalKnown
 	Downloaded int64 // By fetched over the network by this pull
 	Cached     int64 // By that were on the node before, or came there by another pull

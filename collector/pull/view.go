@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -19,12 +20,9 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	t.viewWaiters(h, &p, false)
 	p.Resolved = h.resolved(&p)
 	if h.manifest != nil {
-		p.TotalKnown = true
+		p.Size, p.TotalKnown = h.manifest.size()
 		p.ConfigDigest = h.manifest.Config.Digest
 		p.Layers = t.layers(h, now, starts)
-		for _, d := range h.manifest.blobs() {
-			p.Size += d.Size
-		}
 		p.Cached, p.Lazy = h.foundBytes()
 		p.open = h.isOpen() || (!h.gone.IsZero() && h.record == nil) // it may have failed
 		p.reached = h.reached
@@ -34,8 +32,11 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	p.Rate = h.speed.rate
 	p.Idle = max(now.Sub(h.moved), 0)
 	p.Stalled = p.Idle > t.patience(h)
-	if left := max(p.missing()-h.speed.unseen, 0); p.Rate > 0 && !p.Stalled && h.layersMove() {
-		p.Remaining = time.Duration(float64(left) / p.Rate * float64(time.Second))
+	if p.TotalKnown && p.Rate > 0 && !p.Stalled && h.layersMove() {
+		missing := float64(max(p.missing()-h.speed.unseen, 0))
+		if left := missing / p.Rate; left < math.MaxInt64/float64(time.Second) {
+			p.Remaining = time.Duration(left * float64(time.Second))
+		}
 	}
 	return p
 }
@@ -87,14 +88,14 @@ func (h *history) foundBytes() (cached, lazy int64) {
 	for d, b := range h.blobs {
 		switch {
 		case b.ours:
-			cached += min(b.base, b.Size)
+			cached = plus(cached, min(b.base, b.Size))
 		case !b.committed.IsZero():
-			cached += b.Size
+			cached = plus(cached, b.Size)
 		case there[d] == nil:
 		case there[d].lazy:
-			lazy += b.Size
+			lazy = plus(lazy, b.Size)
 		default:
-			cached += b.Size
+			cached = plus(cached, b.Size)
 		}
 	}
 	return cached, lazy
@@ -110,10 +111,25 @@ func (h *history) phase(p *Pull, waits bool) Phase {
 		}
 		return Resolving
 	}
-	if p.missing() > 0 {
+	if p.missing() > 0 || (!p.TotalKnown && h.lacks()) {
 		return Downloading
 	}
 	return Unpacking
+}
+
+// lacks tells whether a blob is not on the node, nor the snapshot made of it.
+func (h *history) lacks() bool {
+	unpacked := make(map[digest.Digest]bool)
+	for i, d := range h.manifest.Layers {
+		_, c := h.chainOf(i)
+		unpacked[d.Digest] = c != nil && !c.committed.IsZero()
+	}
+	for d, b := range h.blobs {
+		if b.committed.IsZero() && !unpacked[d] {
+			return true
+		}
+	}
+	return false
 }
 
 // layers are the layers as they stand at a time.
