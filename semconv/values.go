@@ -25,7 +25,8 @@ var (
 	// OutcomeFailure is a pull that ended without.
 	OutcomeFailure = OutcomeKey.String("failure")
 	// OutcomeUnknown is one of several pulls of an image of which the runtime
-	// recorded fewer than there were.
+	// recorded fewer than there were, or one that ended without a record and had
+	// nothing to fetch or unpack.
 	OutcomeUnknown = OutcomeKey.String("unknown")
 )
 

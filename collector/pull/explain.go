@@ -21,9 +21,10 @@ type unexplained struct {
 	pull Pull
 }
 
-// awaitsReason tells whether the orchestrator may still say why a pull has failed.
+// awaitsReason tells whether the orchestrator may still say why a pull has failed, or that
+// it has.
 func (t *Tracker) awaitsReason(h *history, p *Pull, now time.Time) bool {
-	if !t.waiters.up || t.waiters.closed || p.Outcome != Failure || h.attempt != nil {
+	if !t.waiters.up || t.waiters.closed || (p.Outcome != Failure && !h.inert) || h.attempt != nil {
 		return false
 	}
 	waiters, _ := h.askedFor()
@@ -59,7 +60,7 @@ func (t *Tracker) explain(asked, now time.Time) (told []Pull, refused []Attempt)
 	s.over = slices.DeleteFunc(s.over, func(o unexplained) bool {
 		switch {
 		case o.attempt != nil:
-			o.pull.Err, o.pull.Message = o.attempt.Err, o.attempt.Message
+			o.pull.Outcome, o.pull.Err, o.pull.Message = Failure, o.attempt.Err, o.attempt.Message
 			o.pull.Estimated = slices.DeleteFunc(slices.Clone(o.pull.Estimated), func(e Estimate) bool { return e == PullPods })
 			t.viewWaiters(o.history, &o.pull, true)
 		case t.awaitsReason(o.history, &o.pull, now):

@@ -38,6 +38,7 @@ type history struct {
 	lost    bool      // the runtime itself ended then
 	stepped bool      // the wall clock was set meanwhile
 	late    bool      // it began before created
+	inert   bool      // it has ended, and did nothing that is known
 	waits   bool      // for an earlier pull to be settled, which may have brought what it holds
 }
 

@@ -46,19 +46,42 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		return ending{}, false
 	}
 	e = ending{at: h.gone, outcome: Failure, estimated: true}
+	gaveUp := t.lastRemoved(h)
+	if !gaveUp.IsZero() {
+		e.at, e.estimated = gaveUp, false
+	}
+	t.takeBack(h, e.at)
 	switch {
 	case h.attempt != nil:
 		e.err, e.message = h.attempt.Err, h.attempt.Message
 	case t.shared(h):
 		e.outcome = Unknown
+	case gaveUp.IsZero() && !h.worked():
+		e.outcome, h.inert = Unknown, true
 	default:
 		e.err = ErrOther
 	}
-	if at := t.lastRemoved(h); !at.IsZero() {
-		e.at, e.estimated = at, false
-	}
-	t.takeBack(h, e.at)
 	return e, true
+}
+
+// worked tells whether a pull fetched anything, if only its root, or had begun to, or
+// unpacked a layer. What did none of that may be no pull: whoever pins an image for a while
+// has a lease that looks like it.
+func (h *history) worked() bool {
+	if h.root.ours || (!h.root.committed.IsZero() && !h.root.cached(h.created)) {
+		return true
+	}
+	for _, b := range h.blobs {
+		if b.ours {
+			return true
+		}
+	}
+	for _, c := range h.chains {
+		if c.ours {
+			return true
+		}
+	}
+	return false
 }
 
 // takeDiscarded takes the layers that a good pull has unpacked, and whose blobs were

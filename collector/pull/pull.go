@@ -51,8 +51,9 @@ var Phases = []Phase{Resolving, Queued, Downloading, Unpacking}
 type Outcome string
 
 // The outcomes. Unknown is said when several pulls of one image ended and the
-// runtime recorded fewer of them than there were. That a pull was canceled nobody
-// tells: the kubelet ends none, not even if all pods that wait for it are deleted.
+// runtime recorded fewer of them than there were, and of what ended without a record
+// and had nothing to fetch or to unpack. That a pull was canceled nobody tells: the
+// kubelet ends none, not even if all pods that wait for it are deleted.
 const (
 	Success Outcome = "success"
 	Failure Outcome = "failure"

@@ -93,7 +93,7 @@ func numbersOfHistory(rules recordings) []cog.Builder[dashboard.Panel] {
 }
 
 func outcomes(rules recordings) cog.Builder[dashboard.Panel] {
-	return counts("Pulls by outcome", "Pulls that ended in each interval. Refused: failed before anything was fetched, as the pods tell; unknown: one of several pulls of an image of which containerd recorded fewer.",
+	return counts("Pulls by outcome", "Pulls that ended in each interval. Refused: failed before anything was fetched, as the pods tell; unknown: one of several pulls of an image of which containerd recorded fewer, or one without a record that had nothing to fetch.",
 		noPulls,
 		course(fmt.Sprintf("sum by (%s) (%s) > 0", outcome, rules.ended("$__interval")), "{{"+outcome+"}}")).
 		OverrideByName("success", fixedColour(good)).

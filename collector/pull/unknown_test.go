@@ -1,0 +1,117 @@
+package pull
+
+import "testing"
+
+// How a pull ended that recorded nothing, fetched nothing and unpacked nothing is not known:
+// something else may have pinned the image. Where it did anything, or somebody says why, it
+// has failed.
+func TestEndOfWhatDidNothing(t *testing.T) {
+	web := waiter("web", "app", "1", 0)
+	for name, test := range map[string]struct {
+		before func(*scene, *actor) // the first poll
+		play   func(*scene, *actor)
+		want   Outcome
+		err    ErrorType
+	}{
+		"all of it was there": {
+			want: Unknown,
+		},
+		"the orchestrator says why": {
+			before: func(s *scene, _ *actor) { s.wait(0, web) },
+			play:   func(s *scene, _ *actor) { s.fail(1.9, web, ErrNoSpace) },
+			want:   Failure, err: ErrNoSpace,
+		},
+		"a layer was being fetched": {
+			before: func(_ *scene, a *actor) { a.open(0, 0.1, 0, 0.1) },
+			want:   Failure, err: ErrOther,
+		},
+		"the root was fetched": {
+			before: func(_ *scene, a *actor) { a.Root.Committed = at(0.01) },
+			want:   Failure, err: ErrOther,
+		},
+		"the root was another namespace's": {
+			before: func(_ *scene, a *actor) { a.Root.Committed, a.Root.Shared = at(0.01), true },
+			want:   Unknown,
+		},
+		"a layer was unpacked": {
+			play: func(s *scene, a *actor) {
+				s.event(SnapshotCommitted, 1.5, chainID("app", 0))
+				a.unpacked(0, 1.5)
+			},
+			want: Failure, err: ErrOther,
+		},
+		"it gave up to unpack a layer": {
+			play: func(s *scene, _ *actor) { s.event(SnapshotRemoved, 1.5, chainID("app", 0)) },
+			want: Failure, err: ErrOther,
+		},
+		"a retry has fetched a layer since": {
+			before: func(_ *scene, a *actor) { delete(a.Blobs, layerDigest("app", 0)) },
+			play: func(s *scene, a *actor) {
+				s.poll(1.8)
+				b := s.lease("b", "app", 1.9, 1)
+				a.committed(0, 1.95, false)
+				b.committed(0, 1.95, true)
+			},
+			want: Unknown,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			a := s.lease("a", "app", 0, 1)
+			a.Root.Committed = at(-10)
+			a.Blobs[a.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-10)}
+			a.committed(0, -10, true)
+			if test.before != nil {
+				test.before(s, a)
+			}
+			s.poll(0.5)
+			if test.play != nil {
+				test.play(s, a)
+			}
+			a.Gone = true
+			s.poll(2)
+			s.poll(2.5)
+			if len(s.ended) != 1 || s.ended[0].ID.Lease != "a" {
+				t.Fatalf("%d pulls ended, want one", len(s.ended))
+			}
+			if p := s.ended[0]; p.Outcome != test.want || p.Err != test.err || p.Wasted() > 0 && p.Outcome != Failure {
+				t.Errorf("%s %q, want %s %q", p.Outcome, p.Err, test.want, test.err)
+			}
+		})
+	}
+}
+
+// A pull that did nothing, and that a pod waits for, is told when it is known why it failed,
+// if that is told: its reason is no refusal of another one.
+func TestReasonOfWhatDidNothing(t *testing.T) {
+	web := waiter("web", "app", "1", 0)
+	for name, test := range map[string]struct {
+		reason float64
+		want   Outcome
+		err    ErrorType
+	}{
+		"told":          {reason: 4, want: Failure, err: ErrUnpack},
+		"told too late": {reason: 40, want: Unknown},
+		"never told":    {want: Unknown},
+	} {
+		s := newScene(3)
+		s.wait(0, web)
+		a := s.lease("a", "app", 2, 1)
+		a.Root.Committed = at(-10)
+		a.Blobs[a.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-10)}
+		a.committed(0, -10, true)
+		s.poll(2.5)
+		a.Gone = true
+		refused := 0
+		for now := 3.0; now < 60; now += 0.5 {
+			if test.reason > 0 && now >= test.reason {
+				s.fail(test.reason, web, ErrUnpack)
+				test.reason = 0
+			}
+			refused += len(s.poll(now).Refused)
+		}
+		if len(s.ended) != 1 || s.ended[0].Outcome != test.want || s.ended[0].Err != test.err || refused != 0 {
+			t.Errorf("%s: ended %+v with %d refused, want %s %q", name, s.ended, refused, test.want, test.err)
+		}
+	}
+}
