@@ -5,7 +5,8 @@ const (
 	// EstimatedPullStart is said where the wall clock was set while the pull ran, or
 	// its lease was never seen.
 	EstimatedPullStart = "pull.start"
-	// EstimatedPullEnd is said where the end is when the pull was missed.
+	// EstimatedPullEnd is said where the end is when the pull was missed, or when one
+	// that nobody drives any more moved last.
 	EstimatedPullEnd = "pull.end"
 	// EstimatedPullPods is said where pods wait for several tags of the repository, and
 	// it is not known which of them the pull is for.

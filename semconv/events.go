@@ -12,4 +12,6 @@ const (
 	EventFinished = "pulltrace.pull.finished"
 	// EventFailed is told when a pull has failed.
 	EventFailed = "pulltrace.pull.failed"
+	// EventAbandoned is told when nobody drives a pull any more.
+	EventAbandoned = "pulltrace.pull.abandoned"
 )

@@ -25,8 +25,8 @@ var (
 	// OutcomeFailure is a pull that ended without.
 	OutcomeFailure = OutcomeKey.String("failure")
 	// OutcomeUnknown is one of several pulls of an image of which the runtime
-	// recorded fewer than there were, or one that ended without a record and had
-	// nothing to fetch or unpack.
+	// recorded fewer than there were, one that ended without a record and had nothing
+	// to fetch or unpack, or one that nobody drives any more.
 	OutcomeUnknown = OutcomeKey.String("unknown")
 )
 
@@ -82,6 +82,8 @@ var (
 	ErrorTypeRejected = standard.ErrorTypeKey.String("rejected")
 	// ErrorTypeUnpack is a layer that cannot be unpacked.
 	ErrorTypeUnpack = standard.ErrorTypeKey.String("unpack")
+	// ErrorTypeAbandoned is a pull that nobody drives any more; its outcome is unknown.
+	ErrorTypeAbandoned = standard.ErrorTypeKey.String("abandoned")
 	// ErrorTypeOther is a failure whose reason is not known.
 	ErrorTypeOther = standard.ErrorTypeOther
 )

@@ -23,7 +23,11 @@ func (r Reporter) Report(u pull.Update) {
 		if c.Kind.Worrying() {
 			level = slog.LevelWarn
 		}
-		r.log.Log(context.Background(), level, "pull "+string(c.Kind), append(identity(c.Pull), state(c)...)...) //nolint:sloglint // one of five
+		message := "pull " + string(c.Kind)
+		if c.Kind == pull.Abandoned {
+			message += ": no client is behind its lease"
+		}
+		r.log.Log(context.Background(), level, message, append(identity(c.Pull), state(c)...)...) //nolint:sloglint // one of six
 	}
 	for i := range u.Refused {
 		a := &u.Refused[i]
@@ -61,7 +65,7 @@ func state(c pull.Change) []any {
 		return bytes
 	default:
 		end := append([]any{"outcome", p.Outcome, "duration", p.End.Sub(p.Start).Round(time.Millisecond)}, bytes...)
-		if p.Outcome == pull.Failure {
+		if p.Err != "" {
 			end = append(end, "error", p.Err)
 		}
 		if p.Message != "" {

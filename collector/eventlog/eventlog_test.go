@@ -23,6 +23,8 @@ func TestEachChangeIsALine(t *testing.T) {
 	done := over
 	done.Outcome, done.Err, done.Message = pull.Success, "", ""
 	web := pull.Waiter{Pod: pull.Pod{Namespace: "shop", Name: "web"}, Container: "main", Image: pull.Reference{Name: p.Image.Name, Tag: "1"}}
+	abandoned := done
+	abandoned.Outcome, abandoned.Err = pull.Unknown, pull.ErrAbandoned
 	waited := done
 	waited.Pods = []pull.Waiter{web}
 
@@ -40,6 +42,7 @@ func TestEachChangeIsALine(t *testing.T) {
 		{Kind: pull.Finished, Pull: &done},
 		{Kind: pull.Finished, Pull: &waited},
 		{Kind: pull.Failed, Pull: &over},
+		{Kind: pull.Abandoned, Pull: &abandoned},
 	}, Refused: []pull.Attempt{{Waiter: web, Err: pull.ErrNotFound, Message: "not there"}}})
 	const who = " image=docker.io/library/nginx:1 digest=sha256:aa namespace=k8s.io lease=1-a"
 	want := []string{
@@ -49,6 +52,7 @@ func TestEachChangeIsALine(t *testing.T) {
 		`level=INFO msg="pull finished"` + who + ` outcome=success duration=1.5s downloaded=10 cached=5`,
 		`level=INFO msg="pull finished"` + who + ` pods=[shop/web/main] outcome=success duration=1.5s downloaded=10 cached=5`,
 		`level=WARN msg="pull failed"` + who + ` outcome=failure duration=1.5s downloaded=10 cached=5 error=dns message="no such host"`,
+		`level=INFO msg="pull abandoned: no client is behind its lease"` + who + ` outcome=unknown duration=1.5s downloaded=10 cached=5 error=abandoned`,
 		`level=WARN msg="pull refused" image=docker.io/library/nginx:1 pod=shop/web/main error=not_found message="not there"`,
 		"",
 	}

@@ -13,6 +13,9 @@ func (t *Tracker) attribute(now time.Time) {
 		t.handOver(h)
 	}
 	for _, h := range byStart(maps.Values(t.pulls)) {
+		if !h.left.IsZero() {
+			continue
+		}
 		until := now
 		if !h.gone.IsZero() {
 			until = h.gone // what came later another pull did
@@ -49,7 +52,7 @@ func (t *Tracker) attribute(now time.Time) {
 // handOver notes what a pull that is gone left in its ingests: one that goes on
 // with them does not fetch it again.
 func (t *Tracker) handOver(h *history) {
-	if h.gone.IsZero() {
+	if h.gone.IsZero() || !h.left.IsZero() {
 		return
 	}
 	for d, b := range h.blobs {

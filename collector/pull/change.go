@@ -5,18 +5,21 @@ import "time"
 // ChangeKind is what changed in a [Change].
 type ChangeKind string
 
-// The changes. Finished is every end but that of a pull that failed; a pull that
-// ends while it is stalled does not resume.
+// The changes. Finished is every end but that of a pull that failed or
+// was abandoned; a pull that ends while it is stalled does not resume.
 const (
 	Started  ChangeKind = "started"
 	Stalled  ChangeKind = "stalled"
 	Resumed  ChangeKind = "resumed"
 	Finished ChangeKind = "finished"
 	Failed   ChangeKind = "failed"
+
+	// Abandoned is the end of a pull that nobody drives any more.
+	Abandoned ChangeKind = "abandoned"
 )
 
 // ChangeKinds lists every [ChangeKind].
-var ChangeKinds = []ChangeKind{Started, Stalled, Resumed, Finished, Failed}
+var ChangeKinds = []ChangeKind{Started, Stalled, Resumed, Finished, Failed, Abandoned}
 
 // Worrying tells whether somebody should have a look.
 func (k ChangeKind) Worrying() bool { return k == Stalled || k == Failed }
@@ -50,8 +53,11 @@ func (t *Tracker) changed(u Update) Update {
 	for i := range u.Ended {
 		p := &u.Ended[i]
 		kind := Finished
-		if p.Outcome == Failure {
+		switch {
+		case p.Outcome == Failure:
 			kind = Failed
+		case p.Err == ErrAbandoned:
+			kind = Abandoned
 		}
 		u.Changes = append(u.Changes, Change{kind, p.End, p})
 	}

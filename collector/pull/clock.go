@@ -31,7 +31,7 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 
 func (h *history) shift(by time.Duration) {
 	h.stepped = true
-	for _, at := range []*time.Time{&h.created, &h.rootSeen, &h.moved, &h.gone} {
+	for _, at := range []*time.Time{&h.created, &h.rootSeen, &h.moved, &h.gone, &h.left} {
 		*at = shifted(*at, by)
 	}
 	h.speed.moved = shifted(h.speed.moved, by)

@@ -29,17 +29,19 @@ type history struct {
 	caller       *waiterKey // of waiters, whose call it is
 	attempt      *Attempt   // that it was, and that failed
 
-	moved   time.Time // last movement, or last time it waited for others that move
-	stalled bool      // as told before
-	speed   speed     // of what it fetches
-	reached float64   // highest progress
-	listed  time.Time // when it was last asked for and there
-	gone    time.Time // when the runtime was first seen without it
-	lost    bool      // the runtime itself ended then
-	stepped bool      // the wall clock was set meanwhile
-	late    bool      // it began before created
-	inert   bool      // it has ended, and did nothing that is known
-	waits   bool      // for an earlier pull to be settled, which may have brought what it holds
+	moved   time.Time     // last movement, or last time it waited for others that move
+	stalled bool          // as told before
+	speed   speed         // of what it fetches
+	quiet   time.Duration // that it was seen not to move
+	left    time.Time     // when another pull was found to write its ingests
+	reached float64       // highest progress
+	listed  time.Time     // when it was last asked for and there
+	gone    time.Time     // when the runtime was first seen without it
+	lost    bool          // the runtime itself ended then
+	stepped bool          // the wall clock was set meanwhile
+	late    bool          // it began before created
+	inert   bool          // it has ended, and did nothing that is known
+	waits   bool          // for an earlier pull to be settled, which may have brought what it holds
 }
 
 // blob is what is known of one blob of a pull.

@@ -47,13 +47,13 @@ func (c *checks) reasons(u Update) {
 		take(a.Message, "refused")
 	}
 	for _, p := range u.Over {
-		if c.over[p.ID] || c.ended[p.ID] || p.Outcome != Failure {
+		if c.over[p.ID] || c.ended[p.ID] || p.Outcome == Success {
 			c.t.Errorf("%s is over, %s; over before %t, ended %t", p.ID.Lease, p.Outcome, c.over[p.ID], c.ended[p.ID])
 		}
 		c.over[p.ID] = true
 	}
 	for _, p := range u.Ended {
-		if (p.Err != "") != (p.Outcome == Failure) || p.Message != "" && p.Outcome != Failure {
+		if (p.Err != "" && p.Err != ErrAbandoned) != (p.Outcome == Failure) || p.Message != "" && p.Outcome != Failure {
 			c.t.Errorf("%s: %s with error %q, %q", p.ID.Lease, p.Outcome, p.Err, p.Message)
 		}
 		if p.Message == "" {

@@ -184,6 +184,8 @@ func (c *checks) turns(u Update) {
 		Resumed:  {Stalled},
 		Finished: {Started, Stalled, Resumed},
 		Failed:   {Started, Stalled, Resumed},
+
+		Abandoned: {Started, Stalled, Resumed},
 	}
 	for _, change := range u.Changes {
 		id := change.Pull.ID
@@ -193,7 +195,7 @@ func (c *checks) turns(u Update) {
 		c.last[id] = change.Kind
 	}
 	for _, p := range u.Ended {
-		if kind := c.last[p.ID]; (kind == Failed) != (p.Outcome == Failure) || (kind != Failed && kind != Finished) {
+		if kind := c.last[p.ID]; (kind == Failed) != (p.Outcome == Failure) || (kind == Abandoned) != (p.Err == ErrAbandoned) || !slices.Contains([]ChangeKind{Finished, Failed, Abandoned}, kind) {
 			c.t.Errorf("%s ended with %s, and was told last as %s", p.ID.Lease, p.Outcome, kind)
 		}
 	}

@@ -51,8 +51,8 @@ var Phases = []Phase{Resolving, Queued, Downloading, Unpacking}
 type Outcome string
 
 // The outcomes. Unknown is said when several pulls of one image ended and the
-// runtime recorded fewer of them than there were, and of what ended without a record
-// and had nothing to fetch or to unpack. That a pull was canceled nobody tells: the
+// runtime recorded fewer of them than there were, of what ended without a record and
+// had nothing to fetch or to unpack, and of what nobody drives any more. That a pull was canceled nobody tells: the
 // kubelet ends none, not even if all pods that wait for it are deleted.
 const (
 	Success Outcome = "success"
@@ -88,7 +88,7 @@ type Pull struct {
 
 	Phase   Phase     // of a running pull
 	Outcome Outcome   // of an ended pull, else empty
-	Err     ErrorType // of a failed pull
+	Err     ErrorType // of a failed or an abandoned pull
 	Message string    // of the runtime, why it failed; empty if nobody told
 
 	ConfigDigest digest.Digest // the image ID; empty until the manifest was read

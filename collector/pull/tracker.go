@@ -23,6 +23,7 @@ type Tracker struct {
 	journal    journal
 	pulls      map[ID]*history
 	ended      map[ID]time.Time // told already; when last listed
+	abandoned  map[ID]*history  // of these, as they were when nobody drove them any more
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
@@ -52,6 +53,7 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		stallAfter: stallAfter,
 		pulls:      make(map[ID]*history),
 		ended:      make(map[ID]time.Time),
+		abandoned:  make(map[ID]*history),
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
 		waiters:    waiters{served: make(map[waiterKey]bool)},
@@ -105,8 +107,10 @@ func (t *Tracker) Observe(o Observation) Update {
 	if o.Time.Before(t.observed) {
 		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
+	passed := o.Time.Sub(t.observed)
 	t.observed, t.slots = o.Time, t.downloads.slots(o.Slots)
-	var began []*history
+	takenOver := t.takeOver(o)
+	began := make(map[*history]bool)
 	listed := make(map[ID]bool, len(o.Pulls))
 	for _, r := range o.Pulls {
 		listed[r.ID] = true
@@ -118,10 +122,11 @@ func (t *Tracker) Observe(o Observation) Update {
 		if h == nil {
 			h = newHistory(r)
 			t.pulls[r.ID] = h
-			began = append(began, h)
+			began[h] = true
 		}
-		h.learn(r, o)
+		h.learn(h.own(r), o)
 	}
+	t.resume(takenOver)
 	for id, h := range t.pulls {
 		if !listed[id] && h.gone.IsZero() && !o.isUnread(id.Namespace) {
 			h.gone = o.Time
@@ -140,7 +145,8 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 
 	u := Update{Time: o.Time, SourceUp: true, Ended: explained, Refused: refused, Slots: t.slots, SlotsConfigured: o.Slots}
-	for _, h := range byStart(slices.Values(began)) {
+	u.Ended = append(u.Ended, t.abandon(o, passed, began, starts)...)
+	for _, h := range byStart(maps.Keys(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
 	for _, h := range byEnd(maps.Values(t.pulls)) {
@@ -194,8 +200,7 @@ func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation
 	}
 	t.past = append(t.past, h.transfers(end.at)...)
-	delete(t.pulls, h.id)
-	t.ended[h.id] = now
+	t.lose(h, now)
 	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool {
 		return c.by == h.id && c.committed.IsZero() // given up, another pull may fetch it
 	})
@@ -221,6 +226,7 @@ func (t *Tracker) forget(now time.Time) {
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
 	t.forgetWaiters(now)
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
+	maps.DeleteFunc(t.abandoned, func(id ID, _ *history) bool { return t.ended[id].IsZero() })
 }
 
 // byEnd sorts pulls such that the one that was gone first is settled first: its

@@ -98,4 +98,8 @@ const (
 	ErrRejected     ErrorType = "rejected" // by an image verifier or a policy
 	ErrUnpack       ErrorType = "unpack"
 	ErrOther        ErrorType = "_OTHER"
+
+	// ErrAbandoned is said of a pull that nobody drives any more. It has not failed: how it
+	// would have ended is not known.
+	ErrAbandoned ErrorType = "abandoned"
 )

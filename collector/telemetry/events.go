@@ -18,6 +18,8 @@ var eventNames = map[pull.ChangeKind]string{
 	pull.Resumed:  semconv.EventResumed,
 	pull.Finished: semconv.EventFinished,
 	pull.Failed:   semconv.EventFailed,
+
+	pull.Abandoned: semconv.EventAbandoned,
 }
 
 // tell emits a turn in the life of a pull as a log record.

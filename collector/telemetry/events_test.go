@@ -15,15 +15,17 @@ import (
 // Each turn in the life of a pull is a log record in the pull's trace.
 func TestLifecycleEvents(t *testing.T) {
 	r := newRecorded(t)
-	p, failed, done := running("a", 250), ended("a", pull.Failure, 250), ended("b", pull.Success, 1000)
+	p, failed, done, dead := running("a", 250), ended("a", pull.Failure, 250), ended("b", pull.Success, 1000), ended("c", pull.Unknown, 100)
+	dead.Err = pull.ErrAbandoned
 	r.Report(pull.Update{Time: at(3), SourceUp: true, Started: []pull.Pull{p}, Active: []pull.Pull{p}, Changes: []pull.Change{
 		{Kind: pull.Started, Time: at(1), Pull: &p},
 		{Kind: pull.Stalled, Time: at(2), Pull: &p},
 		{Kind: pull.Resumed, Time: at(3), Pull: &p},
 	}})
-	r.Report(pull.Update{Time: at(11), SourceUp: true, Ended: []pull.Pull{failed, done}, Changes: []pull.Change{
+	r.Report(pull.Update{Time: at(11), SourceUp: true, Ended: []pull.Pull{failed, done, dead}, Changes: []pull.Change{
 		{Kind: pull.Failed, Time: at(10), Pull: &failed},
 		{Kind: pull.Finished, Time: at(10), Pull: &done},
+		{Kind: pull.Abandoned, Time: at(10), Pull: &dead},
 	}})
 	type event struct {
 		name     string
@@ -37,6 +39,7 @@ func TestLifecycleEvents(t *testing.T) {
 		{semconv.EventResumed, log.SeverityInfo, at(3), &p},
 		{semconv.EventFailed, log.SeverityWarn, at(10), &failed},
 		{semconv.EventFinished, log.SeverityInfo, at(10), &done},
+		{semconv.EventAbandoned, log.SeverityInfo, at(10), &dead},
 	}
 	if len(r.logs.records) != len(want) {
 		t.Fatalf("%d records, want %d", len(r.logs.records), len(want))

@@ -151,15 +151,18 @@ func (r *Reporter) changed(c pull.Change, root trace.SpanContext) {
 
 // ended records what is told once of a pull, and returns its root span. A phase
 // that it did not go through, or of which a bound is not known, is no duration
-// of 0.
+// of 0. One that nobody drives any more has neither an end nor a result that could
+// be counted: it has a trace, and the bytes that it fetched.
 func (r *Reporter) ended(p *pull.Pull) trace.SpanContext {
 	r.countBytes(p)
 	delete(r.counted, p.ID)
 	g, inst := r.registry(p.Image.Registry), r.instruments
+	ctx := pullSpans{r.tracer, p}.record(context.Background(), g.name)
+	if p.Err == pull.ErrAbandoned {
+		return trace.SpanContextFromContext(ctx)
+	}
 	inst.downloadWasted.Add(context.Background(), p.Wasted(), g.labels.add...)
 	inst.hits.Add(context.Background(), p.Cached, g.labels.add...)
-
-	ctx := pullSpans{r.tracer, p}.record(context.Background(), g.name)
 	inst.pullDuration.Record(ctx, p.End.Sub(p.Start).Seconds(), g.ending(p.Outcome, p.Err).record...)
 	l := g.ending(p.Outcome, "").record
 	inst.pullDownloaded.Record(ctx, p.Downloaded, l...)

@@ -107,7 +107,6 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 func endAttributes(p *pull.Pull) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{
 		semconv.OutcomeKey.String(string(p.Outcome)),
-		semconv.PullWastedKey.Int64(p.Wasted()),
 		semconv.PullDownloadTimeKey.Float64(p.DownloadTime().Seconds()),
 		semconv.PullUnpackTimeKey.Float64(p.UnpackTime().Seconds()),
 	}
@@ -117,7 +116,10 @@ func endAttributes(p *pull.Pull) []attribute.KeyValue {
 	if p.Queued >= 0 {
 		attrs = append(attrs, semconv.PullSlotWaitTimeKey.Float64(p.Queued.Seconds()))
 	}
-	if p.Outcome == pull.Failure {
+	if p.Err != pull.ErrAbandoned { // of which nothing may be lost
+		attrs = append(attrs, semconv.PullWastedKey.Int64(p.Wasted()))
+	}
+	if p.Err != "" {
 		attrs = append(attrs, standard.ErrorTypeKey.String(string(p.Err)))
 	}
 	return attrs

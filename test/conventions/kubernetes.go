@@ -16,7 +16,7 @@ var fromKubernetes = []string{
 
 func ofKubernetes(what string) bool {
 	if signal, reason, found := strings.Cut(what, "error.type="); found {
-		return reason != "_OTHER" && !strings.Contains(signal, "pulltrace.source.") || strings.Contains(signal, "pulltrace.pull.refused")
+		return reason != "_OTHER" && reason != "abandoned" && !strings.Contains(signal, "pulltrace.source.") || strings.Contains(signal, "pulltrace.pull.refused")
 	}
 	return slices.ContainsFunc(fromKubernetes, func(name string) bool { return strings.Contains(what, name) })
 }

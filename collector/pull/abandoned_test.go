@@ -1,0 +1,282 @@
+package pull
+
+import (
+	"slices"
+	"testing"
+)
+
+// A client that was killed leaves its lease. When another pull goes on with what it was
+// fetching, nobody drives the first one any more: what comes from then on is the other
+// one's, and each byte is counted once.
+func TestIngestThatAnotherPullTakesOver(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 2)
+	a.Orchestrated = false
+	a.open(0, 0.1, 600, 3)
+	a.open(1, 0.1, 0, 0.1)
+	s.poll(1)
+	s.poll(4)
+	s.poll(15)
+
+	b := s.lease("b", "app", 20, 2)
+	b.Orchestrated = false
+	b.Root.Committed = a.Root.Committed
+	b.Blobs[b.Manifest.Config.Digest] = a.Blobs[a.Manifest.Config.Digest]
+	for _, p := range []*actor{a, b} { // the dead one's lease lists them, too
+		p.open(0, 0.1, 700, 20.5)
+		p.open(1, 0.1, 100, 20.5)
+	}
+	p := s.poll(21).Active
+	if len(p) != 2 || p[0].Downloaded != 610 || p[1].Downloaded != 200 || p[1].Cached != 610 {
+		t.Fatalf("%d run, downloaded %d and %d, cached %d; want 610 of the dead one, and 200 on top of what it had", len(p), p[0].Downloaded, p[1].Downloaded, p[1].Cached)
+	}
+	if p[0].Idle.Seconds() != 18 {
+		t.Errorf("the dead one is idle for %s, want 18s: since its own last byte", p[0].Idle)
+	}
+	for i := range 2 {
+		a.committed(i, 24, false)
+		b.committed(i, 24, true)
+		s.event(BlobCommitted, 24, layerDigest("app", i))
+		s.event(SnapshotCommitted, 25, chainID("app", i))
+		a.Chains[chainID("app", i)] = Snapshot{Created: at(25)}
+		b.unpacked(i, 25)
+	}
+	s.poll(25.1)
+	s.poll(27)
+	s.stored("app", "1", 27.5)
+	b.Gone = true
+	s.poll(28)
+	s.poll(29)
+	for range 10 {
+		s.poll(s.tracker.observed.Sub(epoch).Seconds() + 60)
+	}
+
+	if len(s.ended) != 2 || len(s.started) != 2 {
+		t.Fatalf("%d began, %d ended; want two, each once", len(s.started), len(s.ended))
+	}
+	for _, p := range s.ended {
+		switch p.ID.Lease {
+		case "a":
+			if p.Outcome != Unknown || p.Err != ErrAbandoned || !p.End.Equal(at(3)) || !slices.Contains(p.Estimated, PullEnd) {
+				t.Errorf("the dead one: %s %q at %s, estimated %v; want unknown, abandoned, at 3 s, estimated", p.Outcome, p.Err, p.End, p.Estimated)
+			}
+			if p.Downloaded != 610 || p.Wasted() != 0 || p.Layers[0].Unpack.Happened() {
+				t.Errorf("the dead one: downloaded %d, wasted %d, %+v; want 610 and nothing wasted or unpacked", p.Downloaded, p.Wasted(), p.Layers)
+			}
+		case "b":
+			if p.Outcome != Success || p.Downloaded != 1400 || p.Cached != 610 || !p.Layers[1].Unpack.Happened() {
+				t.Errorf("the other one: %s, downloaded %d, cached %d, %+v; want success with 1400 and 610", p.Outcome, p.Downloaded, p.Cached, p.Layers)
+			}
+		}
+	}
+}
+
+// A lease that was abandoned long ago goes on to list its ingests. Whoever goes on with them
+// has them, also where its lease is the older one.
+func TestIngestOfAnAbandonedPull(t *testing.T) {
+	for name, test := range map[string]struct {
+		created            float64
+		downloaded, cached int64
+	}{
+		"by a later pull":      {400, 400, 610},
+		"by one that is older": {-1, 410, 600}, // it has fetched the config
+	} {
+		t.Run(name, func(t *testing.T) {
+			created := test.created
+			s := newScene(0)
+			var b *actor
+			if created < 0 {
+				b = s.lease("b", "app", created, 1)
+			}
+			a := s.lease("a", "app", 0, 1)
+			a.Orchestrated = false
+			a.open(0, 0.1, 600, 2)
+			if s.quietly(10, 390) != 310 {
+				t.Fatal("it was not abandoned")
+			}
+			if b == nil {
+				b = s.lease("b", "app", created, 1)
+			}
+			b.Root.Committed, b.Blobs[b.Manifest.Config.Digest] = at(0.01), a.Blobs[a.Manifest.Config.Digest]
+			for now := 401.0; now < 440; now++ {
+				for _, p := range []*actor{a, b} {
+					p.open(0, 0.1, 600+int64(now-400), now)
+					p.Blobs[layerDigest("app", 0)].Ingest.Seen, p.Blobs[layerDigest("app", 0)].Ingest.Before = true, 600+int64(now-401)
+				}
+				u := s.poll(now)
+				if len(u.Active) != 1 || u.Active[0].ID.Lease != "b" || len(s.ended) != 1 {
+					t.Fatalf("at %g s %d run and %d have ended, want the other one to run", now, len(u.Active), len(s.ended))
+				}
+			}
+			b.committed(0, 440, true)
+			if p := s.poll(441).Active[0]; p.Downloaded != test.downloaded || p.Cached != test.cached {
+				t.Errorf("downloaded %d, cached %d; want %d and %d", p.Downloaded, p.Cached, test.downloaded, test.cached)
+			}
+		})
+	}
+}
+
+// A pull that fails leaves its ingest to the next one a moment before its lease goes: it has
+// failed, and was not abandoned.
+func TestTakeoverOfAPullThatFails(t *testing.T) {
+	s := newScene(3)
+	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
+	a.open(0, 0.1, 500, 0.9)
+	b.watch(0.1, 500, 0.9)
+	s.poll(1)
+	s.event(SnapshotRemoved, 1.5, chainID("base", 0))
+	a.open(0, 0.1, 800, 1.55)
+	b.open(0, 0.1, 800, 1.55)
+	s.poll(1.56)
+	a.Gone = true
+	s.poll(1.6)
+	s.poll(2)
+	if len(s.ended) != 1 || s.ended[0].Outcome != Failure || s.ended[0].Downloaded != 510 || !s.ended[0].End.Equal(at(1.5)) {
+		t.Errorf("ended %+v, want one failure at 1.5 s with 510 bytes", s.ended)
+	}
+}
+
+// One that goes by from the first look on: nobody has seen it run, and the one that fetches
+// has all that comes.
+func TestTakeoverBeforeTheFirstLook(t *testing.T) {
+	for name, order := range map[string][2]string{"dead one first": {"a", "b"}, "dead one last": {"b", "a"}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			for _, id := range order {
+				start := map[string]float64{"a": -40, "b": 0}[id]
+				p := s.lease(id, "app", start, 1)
+				p.Root.Committed = at(-40)
+				p.Blobs[p.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-39)}
+				p.open(0, -39, 700, 1)
+			}
+			u := s.poll(1)
+			if len(u.Started) != 1 || len(u.Active) != 1 || u.Active[0].ID.Lease != "b" || u.Active[0].Cached+u.Active[0].Downloaded != 710 {
+				t.Errorf("began %+v, want the one that fetches alone", u.Started)
+			}
+		})
+	}
+}
+
+// quietly polls until a time, every ten seconds, and returns when a pull was told as ended.
+func (s *scene) quietly(from, until float64) (ended float64) {
+	for now := from; now <= until; now += 10 {
+		if s.poll(now); len(s.ended) > 0 {
+			return now
+		}
+	}
+	return 0
+}
+
+// A pull that has not moved for so long that nobody can be behind it ends, where the runtime
+// would have ended it, or nobody would.
+func TestPullThatNobodyDrives(t *testing.T) {
+	unpacking := func(s *scene, a *actor) { a.committed(0, 1, true) }
+	for name, test := range map[string]struct {
+		play         func(*scene, *actor)
+		orchestrated bool
+		waits        bool
+		ended        float64 // 0: not within two hours
+		end          float64
+	}{
+		"a client of its own":                  {ended: 310, end: 2},
+		"it unpacks":                           {play: unpacking, ended: 1810, end: 1},
+		"of the orchestrator":                  {orchestrated: true, ended: 910, end: 2},
+		"of the orchestrator, unpacks":         {play: unpacking, orchestrated: true, ended: 3610, end: 1},
+		"of the orchestrator, and a pod waits": {orchestrated: true, waits: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(0)
+			a := s.lease("a", "app", 0, 1)
+			a.Orchestrated = test.orchestrated
+			a.open(0, 0.1, 300, 2)
+			if test.play != nil {
+				test.play(s, a)
+			}
+			if test.waits {
+				s.wait(0, waiter("web", "app", "1", 0))
+			}
+			if got := s.quietly(10, 7200); got != test.ended {
+				t.Fatalf("ended at %g s, want %g", got, test.ended)
+			}
+			if test.ended == 0 {
+				return
+			}
+			if p := s.ended[0]; p.Outcome != Unknown || p.Err != ErrAbandoned || !p.End.Equal(at(test.end)) || !slices.Contains(p.Estimated, PullEnd) {
+				t.Errorf("%s %q at %s, estimated %v; want unknown, abandoned, at %g s, estimated", p.Outcome, p.Err, p.End, p.Estimated, test.end)
+			}
+			for now := test.ended + 10; now < test.ended+1000; now += 10 {
+				if u := s.poll(now); len(u.Started)+len(u.Active)+len(u.Ended) > 0 {
+					t.Fatalf("it came back at %g s", now)
+				}
+			}
+		})
+	}
+}
+
+// Time in which a pull waits for others that move is not time in which nobody drives it, nor
+// is time in which nobody looked.
+func TestTimeThatIsNotQuiet(t *testing.T) {
+	t.Run("queued", func(t *testing.T) {
+		s := newScene(1)
+		a := s.lease("a", "other", 0, 1)
+		a.open(0, 0.1, 0, 0.1)
+		b := s.lease("b", "app", 1, 1)
+		b.Orchestrated = false
+		b.open(0, 1.1, 0, 1.1)
+		for now := 10.0; now <= 900; now += 10 {
+			a.open(0, 0.1, int64(now), now)
+			if s.poll(now); len(s.ended) > 0 {
+				t.Fatalf("ended at %g s, while it waited for a slot", now)
+			}
+		}
+		a.Gone = true
+		if got := s.quietly(910, 2000); got != 920 || s.ended[0].ID.Lease != "a" {
+			t.Fatalf("ended at %g s: %s, want the other one at 920", got, s.ended[0].ID.Lease)
+		}
+		s.ended = nil
+		if got := s.quietly(930, 2000); got < 1190 || got > 1220 {
+			t.Errorf("ended at %g s, want 300 s after it waited no longer", got)
+		}
+	})
+	t.Run("not looked at", func(t *testing.T) {
+		s := newScene(0)
+		a := s.lease("a", "app", 0, 1)
+		a.Orchestrated = false
+		a.open(0, 0.1, 300, 2)
+		s.poll(10)
+		if got := s.quietly(4000, 8000); got < 4200 || got > 4250 {
+			t.Errorf("ended at %g s, want when it was seen to be quiet for 300 s, of which a gap is one minute", got)
+		}
+	})
+}
+
+// What was dead before anybody looked is no pull: an earlier process has told it, or nobody
+// has seen it run.
+func TestDeadBeforeTheFirstLook(t *testing.T) {
+	s := newScene(0)
+	a := s.lease("a", "app", -4000, 1)
+	a.Orchestrated = false
+	a.open(0, -3999, 300, -3000)
+	for now := 0.0; now < 100; now += 10 {
+		if u := s.poll(now); len(u.Started)+len(u.Active)+len(u.Ended)+len(u.Changes) > 0 {
+			t.Fatalf("at %g s it was told: %+v", now, u)
+		}
+	}
+}
+
+// An abandoned pull is told by a turn of its own, which is no failure.
+func TestChangeOfAnAbandonedPull(t *testing.T) {
+	s := newScene(0)
+	a := s.lease("a", "app", 0, 1)
+	a.Orchestrated = false
+	a.open(0, 0.1, 300, 2)
+	var kinds []ChangeKind
+	for now := 10.0; now < 400; now += 10 {
+		for _, c := range s.poll(now).Changes {
+			kinds = append(kinds, c.Kind)
+		}
+	}
+	if want := []ChangeKind{Started, Stalled, Abandoned}; !slices.Equal(kinds, want) || Abandoned.Worrying() {
+		t.Errorf("turns %v, want %v, the last of them no worry", kinds, want)
+	}
+}
