@@ -75,7 +75,7 @@ func (t *Tracker) takeOver(o Observation) (found []takeover) {
 				h = newHistory(*r)
 				t.lose(h, o.Time)
 			}
-			h.left = o.Time
+			t.leave(h, o.Time)
 			if b := h.blobs[key.digest]; b != nil {
 				found = append(found, takeover{last.ID, key.digest, b.offset})
 			}
@@ -127,12 +127,85 @@ func (t *Tracker) resume(found []takeover) {
 	}
 }
 
-// own is a reading without what a pull that was taken over has no part in any more.
-func (h *history) own(r Reading) Reading {
-	if !h.left.IsZero() {
-		r.Root, r.Blobs, r.Chains = Blob{}, nil, nil
+// doubt tells whether a reading may not be of what the pull itself has done: another one has
+// its ingests. Where no look saw the other one write, its commit tells: containerd takes an
+// ingest from the lease of whoever commits it, in the same transaction (metadata/content.go:668
+// @v2.4.2). A lease that lists the ingest of a blob that is there has not committed it, unless
+// that came between the two questions of one look. The pull may be nil.
+func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
+	switch {
+	case h != nil && !h.left.IsZero():
+		return true
+	case r.Gone || !r.lists():
+		delete(t.doubted, r.ID)
+		return false
 	}
+	since, before := t.doubted[r.ID]
+	switch {
+	case !before:
+		t.doubted[r.ID] = o.Time
+	case o.Asked.Before(since):
+	case h == nil:
+		t.ended[r.ID] = o.Time
+	default:
+		t.leave(h, o.Time)
+		t.leaveTo(h, r)
+	}
+	return true
+}
+
+// isDoubted tells whether what comes may be another pull's doing.
+func (t *Tracker) isDoubted(h *history) bool {
+	_, doubted := t.doubted[h.id]
+	return doubted || !h.left.IsZero()
+}
+
+// lists tells whether the lease lists the ingest of a blob that is there.
+func (r *Reading) lists() bool {
+	listed := r.Root.Opening && !r.Root.Committed.IsZero()
+	for _, b := range r.Blobs {
+		listed = listed || (b.Opening && !b.Committed.IsZero())
+	}
+	return listed
+}
+
+// withoutContent is a reading without what another pull may have done.
+func (r Reading) withoutContent() Reading {
+	r.Root, r.Blobs, r.Chains = Blob{}, nil, nil
 	return r
+}
+
+// leave takes note that another pull has what this one was fetching.
+func (t *Tracker) leave(h *history, now time.Time) {
+	h.left = now
+	delete(t.doubted, h.id)
+	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool { return c.by == h.id && c.committed.IsZero() })
+}
+
+// leaveTo lets what was there of the ingests that others have committed not be fetched by
+// them.
+func (t *Tracker) leaveTo(h *history, r Reading) {
+	for d, read := range r.Blobs {
+		b := h.blobs[d]
+		if b == nil || !b.sawOpen || !read.Opening || read.Committed.IsZero() {
+			continue
+		}
+		for _, other := range t.pulls {
+			if o := other.blobs[d]; o != nil && other != h && other.id.Namespace == h.id.Namespace && !o.sawOpen {
+				o.base = max(o.base, b.offset)
+			}
+		}
+	}
+}
+
+// writes tells whether a pull is seen with the ingest of a blob that another one holds.
+func (h *history) writes(other *history) bool {
+	for d, b := range h.blobs {
+		if o := other.blobs[d]; other != h && other.id.Namespace == h.id.Namespace && o != nil && b.ours && b.opening && o.held {
+			return true
+		}
+	}
+	return false
 }
 
 // quieten notes for how long the pulls were seen not to move, with what has passed since the

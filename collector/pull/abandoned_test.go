@@ -71,6 +71,97 @@ func TestIngestThatAnotherPullTakesOver(t *testing.T) {
 	}
 }
 
+// The other pull may be done before anybody has seen it write: that the dead one's lease goes
+// on to list the ingest of what is there tells that it was not its own commit, whatever is
+// known of it first.
+func TestTakeoverThatNobodySaw(t *testing.T) {
+	for name, test := range map[string]struct {
+		event bool // tells of the commit
+		early bool // before any reading does
+		quick bool // the other pull is over at once
+	}{
+		"without an event":                   {},
+		"with an event":                      {event: true},
+		"with an event before the reading":   {event: true, early: true},
+		"and is over at once":                {quick: true},
+		"with an event, and is over at once": {event: true, early: true, quick: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			a := s.lease("a", "app", 0, 1)
+			a.Orchestrated = false
+			a.open(0, 0.1, 600, 3)
+			for _, now := range []float64{1, 4, 15} {
+				s.poll(now)
+			}
+			b := s.lease("b", "app", 20, 1)
+			b.Orchestrated = false
+			b.Root.Committed = a.Root.Committed
+			b.Blobs[b.Manifest.Config.Digest] = a.Blobs[a.Manifest.Config.Digest]
+			if test.event {
+				s.event(BlobCommitted, 20.3, layerDigest("app", 0))
+			}
+			if test.early {
+				s.poll(20.31)
+			}
+			b.committed(0, 20.3, true)
+			a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Opening: true, Committed: at(20.3)}
+			b.unpacked(0, 20.4)
+			a.Chains[chainID("app", 0)] = Snapshot{Created: at(20.4)}
+			s.event(SnapshotCommitted, 20.4, chainID("app", 0))
+			s.stored("app", "1", 20.5)
+			if test.quick {
+				b.Gone = true
+			}
+			for now := 20.6; now < 30; now += 0.3 {
+				u := s.poll(now)
+				for _, c := range u.Changes {
+					if c.Kind == Resumed {
+						t.Errorf("%s resumed at %g s", c.Pull.ID.Lease, now)
+					}
+				}
+				b.Gone = b.Gone || now > 22
+			}
+			if len(s.ended) != 2 {
+				t.Fatalf("%d have ended, want both", len(s.ended))
+			}
+			for _, p := range s.ended {
+				switch p.ID.Lease {
+				case "a":
+					if p.Err != ErrAbandoned || p.Downloaded != 610 || !p.End.Equal(at(3)) {
+						t.Errorf("the dead one: %s %q at %s with %d bytes; want abandoned at 3 s with 610", p.Outcome, p.Err, p.End, p.Downloaded)
+					}
+				case "b":
+					if p.Outcome != Success || p.Downloaded != 400 || p.Cached != 610 || !p.Layers[0].Unpack.Happened() {
+						t.Errorf("the other one: %s with %d bytes, %d cached, %+v; want success with 400, 610", p.Outcome, p.Downloaded, p.Cached, p.Layers)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A look that asks for the lease before a commit, and for the blob after it, tells of no other
+// pull.
+func TestCommitInTheMiddleOfALook(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.open(0, 0.1, 600, 0.9)
+	s.poll(1)
+	a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Opening: true, Committed: at(1.98)}
+	s.poll(2)
+	a.committed(0, 1.98, true)
+	p := s.poll(3).Active[0]
+	if p.Downloaded != 1010 || p.Phase != Unpacking || !p.Layers[0].Download.End.Equal(at(1.98)) {
+		t.Errorf("downloaded %d, %s, %+v; want all of it until 1.98 s", p.Downloaded, p.Phase, p.Layers[0])
+	}
+	for now := 4.0; now < 20; now++ {
+		if s.poll(now); len(s.ended) > 0 {
+			t.Fatalf("it has ended: %+v", s.ended)
+		}
+	}
+}
+
 // A lease that was abandoned long ago goes on to list its ingests. Whoever goes on with them
 // has them, also where its lease is the older one.
 func TestIngestOfAnAbandonedPull(t *testing.T) {

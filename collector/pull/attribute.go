@@ -13,7 +13,7 @@ func (t *Tracker) attribute(now time.Time) {
 		t.handOver(h)
 	}
 	for _, h := range byStart(maps.Values(t.pulls)) {
-		if !h.left.IsZero() {
+		if t.isDoubted(h) {
 			continue
 		}
 		until := now
@@ -22,7 +22,7 @@ func (t *Tracker) attribute(now time.Time) {
 		}
 		for d, b := range h.blobs {
 			told := mark{h.id.Namespace, BlobCommitted, d}
-			if b.committed.IsZero() {
+			if b.committed.IsZero() && (!b.opening || !h.gone.IsZero()) { // else it may be another one's commit
 				b.committed = t.journal.first(told, later(h.created, b.opened), until)
 			}
 			t.claimBlob(h, b)

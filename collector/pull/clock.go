@@ -24,6 +24,9 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 	for id, last := range t.ended {
 		t.ended[id] = last.Add(by)
 	}
+	for id, since := range t.doubted {
+		t.doubted[id] = since.Add(by)
+	}
 	clear(t.used) // by the old clock; an hour of it may be another hour now
 	t.past = nil
 	t.downloads.seen = 0

@@ -51,6 +51,7 @@ type blob struct {
 	document   bool      // an index or manifest, whose bytes are not the image's
 	held       bool      // the lease lists it
 	open       bool      // its ingest was in the last reading
+	opening    bool      // the lease listed its ingest then, whether it was open or not
 	ours       bool      // this pull fetches it; else another one does, or it was there
 	sawOpen    bool      // this pull's ingest was seen
 	started    time.Time // of the ingest last seen, whoever opened it
@@ -181,7 +182,7 @@ func (h *history) learnManifest(m *Manifest) {
 
 // learn merges one reading of a blob of a pull that was created at a time.
 func (b *blob) learn(r Blob, created time.Time) {
-	b.held = b.held || r.Held
+	b.held, b.opening = b.held || r.Held, r.Opening
 	b.stored = b.stored || !r.Committed.IsZero()
 	b.shared = b.shared || r.Shared
 	if b.committed.IsZero() && !r.Committed.IsZero() {

@@ -82,6 +82,7 @@ type Reading struct {
 // Blob is the state of one blob in the content store.
 type Blob struct {
 	Held      bool      // this pull's lease lists the blob or its ingest
+	Opening   bool      // it lists the ingest, whether that is open or not
 	Committed time.Time // zero while it is not in the store
 	Shared    bool      // taken over from another namespace of the runtime
 	Ingest    *Ingest   // nil while none is open

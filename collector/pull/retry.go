@@ -25,6 +25,9 @@ func (t *Tracker) anew(h *history, d digest.Digest, came time.Time) bool {
 // one, which is gone, and of which it is not known yet whether it failed.
 func (t *Tracker) contested(h *history) bool {
 	for _, first := range t.pulls {
+		if _, doubted := t.doubted[first.id]; doubted && first.writes(h) {
+			return true
+		}
 		if first.gone.IsZero() || first.record != nil || !h.retries(first) {
 			continue
 		}

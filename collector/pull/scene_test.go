@@ -64,7 +64,7 @@ func (s *scene) lease(id, image string, seconds float64, layers int) *actor {
 
 // open is an open ingest of a layer.
 func (a *actor) open(i int, started float64, offset int64, updated float64) {
-	a.Blobs[a.Manifest.Layers[i].Digest] = Blob{Held: true, Ingest: &Ingest{Offset: offset, Started: at(started), Updated: at(updated)}}
+	a.Blobs[a.Manifest.Layers[i].Digest] = Blob{Held: true, Opening: true, Ingest: &Ingest{Offset: offset, Started: at(started), Updated: at(updated)}}
 }
 
 // watch is an ingest of the first layer that another lease lists.
@@ -72,7 +72,7 @@ func (a *actor) watch(started float64, offset int64, updated float64) {
 	a.open(0, started, offset, updated)
 	d := a.Manifest.Layers[0].Digest
 	b := a.Blobs[d]
-	b.Held = false
+	b.Held, b.Opening = false, false
 	a.Blobs[d] = b
 }
 

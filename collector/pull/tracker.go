@@ -24,6 +24,7 @@ type Tracker struct {
 	pulls      map[ID]*history
 	ended      map[ID]time.Time // told already; when last listed
 	abandoned  map[ID]*history  // of these, as they were when nobody drove them any more
+	doubted    map[ID]time.Time // what another one seems to have committed; since when
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
@@ -54,6 +55,7 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		pulls:      make(map[ID]*history),
 		ended:      make(map[ID]time.Time),
 		abandoned:  make(map[ID]*history),
+		doubted:    make(map[ID]time.Time),
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
 		waiters:    waiters{served: make(map[waiterKey]bool)},
@@ -119,12 +121,18 @@ func (t *Tracker) Observe(o Observation) Update {
 			continue
 		}
 		h := t.pulls[r.ID]
+		if t.doubt(h, r, o) {
+			if h == nil {
+				continue
+			}
+			r = r.withoutContent()
+		}
 		if h == nil {
 			h = newHistory(r)
 			t.pulls[r.ID] = h
 			began[h] = true
 		}
-		h.learn(h.own(r), o)
+		h.learn(r, o)
 	}
 	t.resume(takenOver)
 	for id, h := range t.pulls {
@@ -226,6 +234,7 @@ func (t *Tracker) forget(now time.Time) {
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
 	t.forgetWaiters(now)
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
+	maps.DeleteFunc(t.doubted, func(_ ID, since time.Time) bool { return now.Sub(since) > rememberEnded })
 	maps.DeleteFunc(t.abandoned, func(id ID, _ *history) bool { return t.ended[id].IsZero() })
 }
 

@@ -24,7 +24,8 @@ import (
 // One that is neither open nor known to be there is only asked for when something tells
 // that it may be there.
 func (k *Look) blob(l *lease, d digest.Digest) pull.Blob {
-	b := pull.Blob{Held: l.lists(d)}
+	_, opening := l.ingests[d]
+	b := pull.Blob{Held: l.lists(d), Opening: opening}
 	if st, open := k.ingests[d]; open && !l.goneBefore(st.UpdatedAt) {
 		l.opened[d] = true
 		b.Ingest = &pull.Ingest{Offset: st.Offset, Started: st.StartedAt, Updated: st.UpdatedAt}
