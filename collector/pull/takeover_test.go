@@ -1,6 +1,9 @@
 package pull
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // A pull that is given up is not told with what the one that takes over its layer
 // fetches, though that is done before the failed pull is settled.
@@ -66,5 +69,274 @@ func testTakeoverBetweenPolls(t *testing.T, opened float64) {
 	b.committed(0, 1.5, true)
 	if got := s.poll(2).Active[0]; got.Downloaded != 410 || got.Cached != 600 {
 		t.Errorf("downloaded %d, cached %d; want 410 with the config, and 600", got.Downloaded, got.Cached)
+	}
+}
+
+// A client that was killed leaves its lease. When another pull goes on with what it was
+// fetching, nobody drives the first one any more: what comes from then on is the other
+// one's, and each byte is counted once.
+func TestIngestThatAnotherPullTakesOver(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 2)
+	a.Orchestrated = false
+	a.open(0, 0.1, 600, 3)
+	a.open(1, 0.1, 0, 0.1)
+	s.poll(1)
+	s.poll(4)
+	s.poll(15)
+
+	b := s.lease("b", "app", 20, 2)
+	b.Orchestrated = false
+	b.Root.Committed = a.Root.Committed
+	b.Blobs[b.Manifest.Config.Digest] = a.Blobs[a.Manifest.Config.Digest]
+	for _, p := range []*actor{a, b} { // the dead one's lease lists them, too
+		p.open(0, 0.1, 700, 20.5)
+		p.open(1, 0.1, 100, 20.5)
+	}
+	p := s.poll(21).Active
+	if len(p) != 2 || p[0].Downloaded != 610 || p[1].Downloaded != 200 || p[1].Cached != 610 {
+		t.Fatalf("%d run, downloaded %d and %d, cached %d; want 610 of the dead one, and 200 on top of what it had", len(p), p[0].Downloaded, p[1].Downloaded, p[1].Cached)
+	}
+	if p[0].Idle.Seconds() != 18 {
+		t.Errorf("the dead one is idle for %s, want 18s: since its own last byte", p[0].Idle)
+	}
+	for i := range 2 {
+		a.committed(i, 24, false)
+		b.committed(i, 24, true)
+		s.event(BlobCommitted, 24, layerDigest("app", i))
+		s.event(SnapshotCommitted, 25, chainID("app", i))
+		a.Chains[chainID("app", i)] = Snapshot{Created: at(25)}
+		b.unpacked(i, 25)
+	}
+	s.poll(25.1)
+	s.poll(27)
+	s.stored("app", "1", 27.5)
+	b.Gone = true
+	s.poll(28)
+	s.poll(29)
+	for range 10 {
+		s.poll(s.tracker.observed.Sub(epoch).Seconds() + 60)
+	}
+
+	if len(s.ended) != 2 || len(s.started) != 2 {
+		t.Fatalf("%d began, %d ended; want two, each once", len(s.started), len(s.ended))
+	}
+	for _, p := range s.ended {
+		switch p.ID.Lease {
+		case "a":
+			if p.Outcome != Unknown || p.Err != ErrAbandoned || !p.End.Equal(at(3)) || !slices.Contains(p.Estimated, PullEnd) {
+				t.Errorf("the dead one: %s %q at %s, estimated %v; want unknown, abandoned, at 3 s, estimated", p.Outcome, p.Err, p.End, p.Estimated)
+			}
+			if p.Downloaded != 610 || p.Wasted() != 0 || p.Layers[0].Unpack.Happened() {
+				t.Errorf("the dead one: downloaded %d, wasted %d, %+v; want 610 and nothing wasted or unpacked", p.Downloaded, p.Wasted(), p.Layers)
+			}
+		case "b":
+			if p.Outcome != Success || p.Downloaded != 1400 || p.Cached != 610 || !p.Layers[1].Unpack.Happened() {
+				t.Errorf("the other one: %s, downloaded %d, cached %d, %+v; want success with 1400 and 610", p.Outcome, p.Downloaded, p.Cached, p.Layers)
+			}
+		}
+	}
+}
+
+// The other pull may be done before anybody has seen it write: that the dead one's lease goes
+// on to list the ingest of what is there tells that it was not its own commit, whatever is
+// known of it first.
+func TestTakeoverThatNobodySaw(t *testing.T) {
+	for name, test := range map[string]struct {
+		event bool // tells of the commit
+		early bool // before any reading does
+		quick bool // the other pull is over at once
+	}{
+		"without an event":                   {},
+		"with an event":                      {event: true},
+		"with an event before the reading":   {event: true, early: true},
+		"and is over at once":                {quick: true},
+		"with an event, and is over at once": {event: true, early: true, quick: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			a := s.lease("a", "app", 0, 1)
+			a.Orchestrated = false
+			a.open(0, 0.1, 600, 3)
+			for _, now := range []float64{1, 4, 15} {
+				s.poll(now)
+			}
+			b := s.lease("b", "app", 20, 1)
+			b.Orchestrated = false
+			b.Root.Committed = a.Root.Committed
+			b.Blobs[b.Manifest.Config.Digest] = a.Blobs[a.Manifest.Config.Digest]
+			if test.event {
+				s.event(BlobCommitted, 20.3, layerDigest("app", 0))
+			}
+			if test.early {
+				s.poll(20.31)
+			}
+			b.committed(0, 20.3, true)
+			a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Opening: true, Committed: at(20.3)}
+			b.unpacked(0, 20.4)
+			a.Chains[chainID("app", 0)] = Snapshot{Created: at(20.4)}
+			s.event(SnapshotCommitted, 20.4, chainID("app", 0))
+			s.stored("app", "1", 20.5)
+			if test.quick {
+				b.Gone = true
+			}
+			for now := 20.6; now < 30; now += 0.3 {
+				u := s.poll(now)
+				for _, c := range u.Changes {
+					if c.Kind == Resumed {
+						t.Errorf("%s resumed at %g s", c.Pull.ID.Lease, now)
+					}
+				}
+				b.Gone = b.Gone || now > 22
+			}
+			if len(s.ended) != 2 {
+				t.Fatalf("%d have ended, want both", len(s.ended))
+			}
+			for _, p := range s.ended {
+				switch p.ID.Lease {
+				case "a":
+					if p.Err != ErrAbandoned || p.Downloaded != 610 || !p.End.Equal(at(3)) {
+						t.Errorf("the dead one: %s %q at %s with %d bytes; want abandoned at 3 s with 610", p.Outcome, p.Err, p.End, p.Downloaded)
+					}
+				case "b":
+					if p.Outcome != Success || p.Downloaded != 400 || p.Cached != 610 || !p.Layers[0].Unpack.Happened() {
+						t.Errorf("the other one: %s with %d bytes, %d cached, %+v; want success with 400, 610", p.Outcome, p.Downloaded, p.Cached, p.Layers)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A look that asks for the lease before a commit, and for the blob after it, tells of no other
+// pull.
+func TestCommitInTheMiddleOfALook(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.open(0, 0.1, 600, 0.9)
+	s.poll(1)
+	a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Opening: true, Committed: at(1.98)}
+	s.poll(2)
+	a.committed(0, 1.98, true)
+	p := s.poll(3).Active[0]
+	if p.Downloaded != 1010 || p.Phase != Unpacking || !p.Layers[0].Download.End.Equal(at(1.98)) {
+		t.Errorf("downloaded %d, %s, %+v; want all of it until 1.98 s", p.Downloaded, p.Phase, p.Layers[0])
+	}
+	for now := 4.0; now < 20; now++ {
+		if s.poll(now); len(s.ended) > 0 {
+			t.Fatalf("it has ended: %+v", s.ended)
+		}
+	}
+}
+
+// A lease that was abandoned long ago goes on to list its ingests. Whoever goes on with them
+// has them, also where its lease is the older one.
+func TestIngestOfAnAbandonedPull(t *testing.T) {
+	for name, test := range map[string]struct {
+		created            float64
+		downloaded, cached int64
+	}{
+		"by a later pull":      {400, 400, 610},
+		"by one that is older": {-1, 410, 600}, // it has fetched the config
+	} {
+		t.Run(name, func(t *testing.T) {
+			created := test.created
+			s := newScene(0)
+			var b *actor
+			if created < 0 {
+				b = s.lease("b", "app", created, 1)
+			}
+			a := s.lease("a", "app", 0, 1)
+			a.Orchestrated = false
+			a.open(0, 0.1, 600, 2)
+			if s.quietly(10, 390) != 310 {
+				t.Fatal("it was not abandoned")
+			}
+			if b == nil {
+				b = s.lease("b", "app", created, 1)
+			}
+			b.Root.Committed, b.Blobs[b.Manifest.Config.Digest] = at(0.01), a.Blobs[a.Manifest.Config.Digest]
+			for now := 401.0; now < 440; now++ {
+				for _, p := range []*actor{a, b} {
+					p.open(0, 0.1, 600+int64(now-400), now)
+					p.Blobs[layerDigest("app", 0)].Ingest.Seen, p.Blobs[layerDigest("app", 0)].Ingest.Before = true, 600+int64(now-401)
+				}
+				u := s.poll(now)
+				if len(u.Active) != 1 || u.Active[0].ID.Lease != "b" || len(s.ended) != 1 {
+					t.Fatalf("at %g s %d run and %d have ended, want the other one to run", now, len(u.Active), len(s.ended))
+				}
+			}
+			b.committed(0, 440, true)
+			if p := s.poll(441).Active[0]; p.Downloaded != test.downloaded || p.Cached != test.cached {
+				t.Errorf("downloaded %d, cached %d; want %d and %d", p.Downloaded, p.Cached, test.downloaded, test.cached)
+			}
+		})
+	}
+}
+
+// The same where nobody has seen the other one write: it is over when it is seen first.
+func TestIngestOfAnAbandonedPullThatNobodySaw(t *testing.T) {
+	s := newScene(0)
+	a := s.lease("a", "app", 0, 1)
+	a.Orchestrated = false
+	a.open(0, 0.1, 600, 2)
+	if s.quietly(10, 390) != 310 {
+		t.Fatal("it was not abandoned")
+	}
+	for _, start := range []float64{400, 500} { // the second one after what the first had was collected
+		b := s.lease("b"+at(start).String(), "app", start, 1)
+		b.Root.Committed, b.Blobs[b.Manifest.Config.Digest] = at(0.01), a.Blobs[a.Manifest.Config.Digest]
+		b.committed(0, start+0.2, true)
+		a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Opening: true, Committed: at(start + 0.2)}
+		s.event(BlobCommitted, start+0.2, layerDigest("app", 0))
+		s.poll(start + 0.3)
+		s.stored("app", "1", start+0.4)
+		b.Gone = true
+		s.poll(start + 0.5)
+		s.poll(start + 1)
+	}
+	if len(s.ended) != 3 || s.ended[1].Downloaded != 400 || s.ended[2].Downloaded != 1000 {
+		t.Errorf("%d have ended, the others with %d and %d bytes; want 400 and 1000", len(s.ended), s.ended[1].Downloaded, s.ended[2].Downloaded)
+	}
+}
+
+// A pull that fails leaves its ingest to the next one a moment before its lease goes: it has
+// failed, and was not abandoned.
+func TestTakeoverOfAPullThatFails(t *testing.T) {
+	s := newScene(3)
+	a, b := s.lease("a", "base", 0, 1), s.lease("b", "base", 0.2, 1)
+	a.open(0, 0.1, 500, 0.9)
+	b.watch(0.1, 500, 0.9)
+	s.poll(1)
+	s.event(SnapshotRemoved, 1.5, chainID("base", 0))
+	a.open(0, 0.1, 800, 1.55)
+	b.open(0, 0.1, 800, 1.55)
+	s.poll(1.56)
+	a.Gone = true
+	s.poll(1.6)
+	s.poll(2)
+	if len(s.ended) != 1 || s.ended[0].Outcome != Failure || s.ended[0].Downloaded != 510 || !s.ended[0].End.Equal(at(1.5)) {
+		t.Errorf("ended %+v, want one failure at 1.5 s with 510 bytes", s.ended)
+	}
+}
+
+// One that goes by from the first look on: nobody has seen it run, and the one that fetches
+// has all that comes.
+func TestTakeoverBeforeTheFirstLook(t *testing.T) {
+	for name, order := range map[string][2]string{"dead one first": {"a", "b"}, "dead one last": {"b", "a"}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(3)
+			for _, id := range order {
+				start := map[string]float64{"a": -40, "b": 0}[id]
+				p := s.lease(id, "app", start, 1)
+				p.Root.Committed = at(-40)
+				p.Blobs[p.Manifest.Config.Digest] = Blob{Held: true, Committed: at(-39)}
+				p.open(0, -39, 700, 1)
+			}
+			u := s.poll(1)
+			if len(u.Started) != 1 || len(u.Active) != 1 || u.Active[0].ID.Lease != "b" || u.Active[0].Cached+u.Active[0].Downloaded != 710 {
+				t.Errorf("began %+v, want the one that fetches alone", u.Started)
+			}
+		})
 	}
 }

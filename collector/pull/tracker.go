@@ -135,6 +135,11 @@ func (t *Tracker) Observe(o Observation) Update {
 		h.learn(r, o)
 	}
 	t.resume(takenOver)
+	for i := range o.Pulls {
+		if h := t.abandoned[o.Pulls[i].ID]; h != nil {
+			t.leaveTo(h, &o.Pulls[i])
+		}
+	}
 	for id, h := range t.pulls {
 		if !listed[id] && h.gone.IsZero() && !o.isUnread(id.Namespace) {
 			h.gone = o.Time
