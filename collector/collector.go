@@ -276,6 +276,10 @@ func (c *Collector) watch(ctx context.Context) {
 		}
 		level = slog.LevelDebug
 		select {
+		case c.events <- pull.Event{Time: time.Now().Round(0), Kind: pull.EventsLost}:
+		case <-ctx.Done():
+		}
+		select {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):
 		}

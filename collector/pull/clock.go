@@ -15,6 +15,7 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 		}
 		return at
 	})
+	t.commits.since, t.commits.lost = shifted(t.commits.since, by), shifted(t.commits.lost, by)
 	for _, h := range t.pulls {
 		h.shift(by)
 	}

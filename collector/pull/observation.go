@@ -26,6 +26,9 @@ type Observation struct {
 	// an open ingest has its slot.
 	Slots int
 
+	// CommitEvents tells that the runtime tells of each blob that is committed.
+	CommitEvents bool
+
 	// Candidates is how many things the runtime lists that may turn out to be
 	// pulls. They are worth a closer look, and no more.
 	Candidates int
@@ -117,6 +120,7 @@ const (
 	SnapshotPrepared                   // unpacking the layer with chain ID Digest began, or waits for its blob
 	SnapshotCommitted                  // the layer with chain ID Digest is unpacked
 	SnapshotRemoved                    // unpacking the layer with chain ID Digest was given up
+	EventsLost                         // the stream of events broke, and will be opened again: some may be missing
 )
 
 // Event is something that happened in a runtime, at the time the runtime says.

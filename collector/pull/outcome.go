@@ -86,7 +86,9 @@ func (h *history) worked() bool {
 
 // takeDiscarded takes the layers that a good pull has unpacked, and whose blobs were
 // gone before anybody saw them, for fetched by it. containerd may throw a blob away as
-// soon as it is unpacked (discard_unpacked_layers), and up to 2.0 tells of no commit.
+// soon as it is unpacked (discard_unpacked_layers), and up to 2.0 tells of no commit. From 2.4
+// on it may commit a layer that EROFS has staged before, of which there is no blob
+// (unpacker.go:533 @v2.4.2).
 func (t *Tracker) takeDiscarded(h *history) {
 	if h.manifest == nil {
 		return
@@ -96,6 +98,9 @@ func (t *Tracker) takeDiscarded(h *history) {
 		_, c := h.chainOf(i)
 		if c == nil || !c.ours || !b.committed.IsZero() || c.committed.Before(b.opened) {
 			continue
+		}
+		if !b.ours && t.commits.whole(h.created) {
+			continue // it was on the node: a snapshotter may have layers without their blobs
 		}
 		key := claimKey{h.id.Namespace, d.Digest, false}
 		if b.ours || t.claims[key] == (claim{}) {

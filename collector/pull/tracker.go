@@ -29,6 +29,7 @@ type Tracker struct {
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
 	observed   time.Time      // the last observation
+	commits    commitEvents
 	waiters    waiters
 }
 
@@ -64,7 +65,13 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 
 // Event takes note of an event. What it changes shows in the next
 // [Tracker.Observe].
-func (t *Tracker) Event(e Event) { t.journal.add(e) }
+func (t *Tracker) Event(e Event) {
+	if e.Kind == EventsLost {
+		t.commits.lost = later(t.commits.lost, e.Time)
+		return
+	}
+	t.journal.add(e)
+}
 
 // PodWatch tells how the orchestrator is watched.
 type PodWatch struct {
@@ -110,6 +117,10 @@ func (t *Tracker) Observe(o Observation) Update {
 		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
 	passed := o.Time.Sub(t.observed)
+	if t.observed.IsZero() {
+		t.commits.since = o.Asked
+	}
+	t.commits.told = o.CommitEvents
 	t.observed, t.slots = o.Time, t.downloads.slots(o.Slots)
 	takenOver := t.takeOver(o)
 	began := make(map[*history]bool)
