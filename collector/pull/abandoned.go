@@ -44,7 +44,7 @@ func (h *history) quieten(now time.Time, passed time.Duration, seenBefore bool) 
 func (t *Tracker) isAbandoned(h *history, now time.Time, starts map[*blob]time.Time) bool {
 	switch {
 	case !h.left.IsZero():
-		return now.Sub(h.left) >= abandonTakenOver
+		return t.waiters.closed || now.Sub(h.left) >= abandonTakenOver
 	case h.quiet < abandonAfter:
 		return false
 	}
@@ -81,9 +81,14 @@ func (t *Tracker) abandon(o Observation, passed time.Duration, began map[*histor
 			t.lose(h, o.Time)
 			continue
 		}
-		ended = append(ended, t.finish(h, ending{at: h.moved, outcome: Unknown, estimated: true, err: ErrAbandoned}, o.Time, starts))
+		ended = append(ended, t.finish(h, h.abandonment(), o.Time, starts))
 	}
 	return ended
+}
+
+// abandonment is the end of a pull that nobody drives any more.
+func (h *history) abandonment() ending {
+	return ending{at: h.moved, outcome: Unknown, estimated: true, err: ErrAbandoned}
 }
 
 // lose lets go of a pull.

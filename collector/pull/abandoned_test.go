@@ -18,7 +18,7 @@ func (s *scene) quietly(from, until float64) (ended float64) {
 // A pull that has not moved for so long that nobody can be behind it ends, where the runtime
 // would have ended it, or nobody would.
 func TestPullThatNobodyDrives(t *testing.T) {
-	unpacking := func(s *scene, a *actor) { a.committed(0, 1, true) }
+	unpacking := func(_ *scene, a *actor) { a.committed(0, 1, true) }
 	for name, test := range map[string]struct {
 		play         func(*scene, *actor)
 		orchestrated bool

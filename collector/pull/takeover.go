@@ -111,7 +111,7 @@ func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
 	switch {
 	case h != nil && !h.left.IsZero():
 		return true
-	case r.Gone || !r.lists():
+	case r.Gone || !listsWhatIsThere(&r):
 		delete(t.doubted, r.ID)
 		return false
 	}
@@ -135,8 +135,8 @@ func (t *Tracker) isDoubted(h *history) bool {
 	return doubted || !h.left.IsZero()
 }
 
-// lists tells whether the lease lists the ingest of a blob that is there.
-func (r *Reading) lists() bool {
+// listsWhatIsThere tells whether the lease lists the ingest of a blob that is there.
+func listsWhatIsThere(r *Reading) bool {
 	listed := r.Root.Opening && !r.Root.Committed.IsZero()
 	for _, b := range r.Blobs {
 		listed = listed || (b.Opening && !b.Committed.IsZero())
@@ -145,7 +145,7 @@ func (r *Reading) lists() bool {
 }
 
 // withoutContent is a reading without what another pull may have done.
-func (r Reading) withoutContent() Reading {
+func withoutContent(r Reading) Reading {
 	r.Root, r.Blobs, r.Chains = Blob{}, nil, nil
 	return r
 }
@@ -155,6 +155,19 @@ func (t *Tracker) leave(h *history, now time.Time) {
 	h.left = now
 	delete(t.doubted, h.id)
 	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool { return c.by == h.id && c.committed.IsZero() })
+}
+
+// takenOver are the pulls that were found to be taken over by an observation. They run no
+// longer, and are told as ended when it is known that they did not just fail.
+func (t *Tracker) takenOver(now time.Time, starts map[*blob]time.Time) (over []Pull) {
+	for _, h := range byStart(maps.Values(t.pulls)) {
+		if h.left.Equal(now) {
+			p := t.view(h, h.moved, starts)
+			p.close(h.abandonment())
+			over = append(over, p)
+		}
+	}
+	return over
 }
 
 // leaveTo lets what was there of the ingests that others have committed not be fetched by

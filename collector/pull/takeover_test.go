@@ -93,12 +93,12 @@ func TestIngestThatAnotherPullTakesOver(t *testing.T) {
 		p.open(0, 0.1, 700, 20.5)
 		p.open(1, 0.1, 100, 20.5)
 	}
-	p := s.poll(21).Active
-	if len(p) != 2 || p[0].Downloaded != 610 || p[1].Downloaded != 200 || p[1].Cached != 610 {
-		t.Fatalf("%d run, downloaded %d and %d, cached %d; want 610 of the dead one, and 200 on top of what it had", len(p), p[0].Downloaded, p[1].Downloaded, p[1].Cached)
+	u := s.poll(21)
+	if len(u.Active) != 1 || len(u.Over) != 1 || len(u.Ended) != 0 {
+		t.Fatalf("%d run, %d are over, %d have ended; want one to run, and one that is over", len(u.Active), len(u.Over), len(u.Ended))
 	}
-	if p[0].Idle.Seconds() != 18 {
-		t.Errorf("the dead one is idle for %s, want 18s: since its own last byte", p[0].Idle)
+	if over, p := u.Over[0], u.Active[0]; over.ID.Lease != "a" || over.Downloaded != 610 || p.Downloaded != 200 || p.Cached != 610 {
+		t.Errorf("downloaded %d and %d, cached %d; want 610 of the dead one, and 200 on top of what it had", over.Downloaded, p.Downloaded, p.Cached)
 	}
 	for i := range 2 {
 		a.committed(i, 24, false)
@@ -115,10 +115,10 @@ func TestIngestThatAnotherPullTakesOver(t *testing.T) {
 	s.poll(28)
 	s.poll(29)
 	for range 10 {
-		s.poll(s.tracker.observed.Sub(epoch).Seconds() + 60)
+		u = s.poll(s.tracker.observed.Sub(epoch).Seconds() + 60)
 	}
 
-	if len(s.ended) != 2 || len(s.started) != 2 {
+	if len(u.Active)+len(u.Over) != 0 || len(s.ended) != 2 || len(s.started) != 2 {
 		t.Fatalf("%d began, %d ended; want two, each once", len(s.started), len(s.ended))
 	}
 	for _, p := range s.ended {

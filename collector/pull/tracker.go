@@ -86,7 +86,7 @@ type Update struct {
 	Active   []Pull // now running, by start
 	Started  []Pull // seen for the first time, as they stand
 	Ended    []Pull // each pull is in here once, in one Update
-	Over     []Pull // run no longer, and will be in Ended when it is known why they failed
+	Over     []Pull // run no longer, and will be in Ended when it is known how, or why they failed
 
 	Changes []Change // of these pulls, in the order in which each went through them
 
@@ -122,7 +122,7 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 	t.commits.told = o.CommitEvents
 	t.observed, t.slots = o.Time, t.downloads.slots(o.Slots)
-	takenOver := t.takeOver(o)
+	takeovers := t.takeOver(o)
 	began := make(map[*history]bool)
 	listed := make(map[ID]bool, len(o.Pulls))
 	for _, r := range o.Pulls {
@@ -136,7 +136,7 @@ func (t *Tracker) Observe(o Observation) Update {
 			if h == nil {
 				continue
 			}
-			r = r.withoutContent()
+			r = withoutContent(r)
 		}
 		if h == nil {
 			h = newHistory(r)
@@ -145,7 +145,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		}
 		h.learn(r, o)
 	}
-	t.resume(takenOver)
+	t.resume(takeovers)
 	for i := range o.Pulls {
 		if h := t.abandoned[o.Pulls[i].ID]; h != nil {
 			t.leaveTo(h, &o.Pulls[i])
@@ -170,6 +170,7 @@ func (t *Tracker) Observe(o Observation) Update {
 
 	u := Update{Time: o.Time, SourceUp: true, Ended: explained, Refused: refused, Slots: t.slots, SlotsConfigured: o.Slots}
 	u.Ended = append(u.Ended, t.abandon(o, passed, began, starts)...)
+	u.Over = t.takenOver(o.Time, starts)
 	for _, h := range byStart(maps.Keys(began)) {
 		u.Started = append(u.Started, t.view(h, o.Time, starts))
 	}
@@ -185,7 +186,9 @@ func (t *Tracker) Observe(o Observation) Update {
 		p := t.finish(h, end, o.Time, starts)
 		if t.awaitsReason(h, &p, o.Time) {
 			t.waiters.over = append(t.waiters.over, unexplained{h, p})
-			u.Over = append(u.Over, p)
+			if h.left.IsZero() {
+				u.Over = append(u.Over, p)
+			}
 			continue
 		}
 		u.Ended = append(u.Ended, p)
@@ -205,7 +208,9 @@ func (t *Tracker) Unobserved(now time.Time) Update {
 func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
 	var active []Pull
 	for _, h := range byStart(maps.Values(t.pulls)) {
-		active = append(active, t.view(h, now, starts))
+		if h.left.IsZero() {
+			active = append(active, t.view(h, now, starts))
+		}
 	}
 	return active
 }
