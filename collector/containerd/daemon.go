@@ -13,8 +13,10 @@ import (
 type daemon struct {
 	judge.Daemon
 	pid, pidns uint64 // of this run
-	slots      int    // shared by all pulls; 0 where each has its own
 	met        time.Time
+
+	slots        int  // shared by all pulls; 0 where each has its own
+	commitEvents bool // it tells of each commit of a blob
 }
 
 // lose takes note that containerd did not answer at a time, or broke off its
@@ -55,7 +57,10 @@ func (s *Source) identify(ctx context.Context) error {
 	d := daemon{
 		Daemon: judge.Daemon{UUID: server.GetUUID(), Began: s.daemon.Began},
 		pid:    server.GetPid(), pidns: server.GetPidns(),
-		slots: s.slots(version), met: s.daemon.met,
+		met: s.daemon.met,
+	}
+	if d.commitEvents = isSince21(version); d.commitEvents {
+		d.slots = s.config.MaxConcurrentDownloads
 	}
 	switch {
 	case d.UUID != s.daemon.UUID: // what was known of another one is forgotten

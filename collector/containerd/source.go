@@ -114,7 +114,7 @@ func (s *Source) observe(ctx context.Context, o *pull.Observation) (looks []*jud
 	if err := s.identify(ctx); err != nil {
 		return nil, err
 	}
-	o.Slots = s.daemon.slots
+	o.Slots, o.CommitEvents = s.daemon.slots, s.daemon.commitEvents
 	names, err := s.listNamespaces(ctx)
 	if err != nil {
 		return nil, err
@@ -231,17 +231,16 @@ func (s *Source) listResources(ctx context.Context, l leases.Lease) (judge.Liste
 // all of which are semantic versions: 2.1.4~ds1.
 var versionForm = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
 
-// slots is the number of download slots that all pulls share. That is so since
-// 2.1 (transfer.go:59, images/service.go:114 @v2.4.2); before, every pull had
-// its own, and opened an ingest only with a slot in hand. A version that cannot be read
-// is taken for a newer one.
-func (s *Source) slots(version string) int {
-	if parts := versionForm.FindStringSubmatch(version); parts != nil {
-		major, _ := strconv.Atoi(parts[1])
-		minor, _ := strconv.Atoi(parts[2])
-		if major < 2 || (major == 2 && minor < 1) {
-			return 0
-		}
+// isSince21 tells whether a version is 2.1 or a later one. Since then all pulls share the
+// download slots (transfer.go:59, images/service.go:114 @v2.4.2), and each commit of a blob
+// has an event (content.go:631 @v2.4.2); before, every pull had slots of its own, and opened
+// an ingest only with a slot in hand. A version that cannot be read is taken for a newer one.
+func isSince21(version string) bool {
+	parts := versionForm.FindStringSubmatch(version)
+	if parts == nil {
+		return true
 	}
-	return s.config.MaxConcurrentDownloads
+	major, _ := strconv.Atoi(parts[1])
+	minor, _ := strconv.Atoi(parts[2])
+	return major > 2 || (major == 2 && minor >= 1)
 }

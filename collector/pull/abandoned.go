@@ -60,7 +60,7 @@ func (t *Tracker) isAbandoned(h *history, now time.Time, starts map[*blob]time.T
 	case unpacks:
 		limit = abandonUnpacking
 	}
-	return h.quiet >= max(limit, 2*t.stallAfter)
+	return h.quiet >= max(limit, 2*t.patience(h))
 }
 
 // abandon tells the pulls that nobody drives any more, for the last time. One that was so
