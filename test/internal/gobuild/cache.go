@@ -11,13 +11,25 @@ import (
 
 // Cached returns the folder of what build makes of the module in src, in the
 // user's cache folder below the name, and has it made first where that has not been
-// done. The folder is another one for each version, go.sum and Go. Several
-// processes may call it at once: one builds, the others wait.
+// done. The folder is another one for each version, go.sum and Go.
 func Cached(name, src, version string, build func(out string) error) (string, error) {
-	dir, err := cacheDir(name, src, version)
+	sum, err := os.ReadFile(filepath.Join(src, "go.sum"))
 	if err != nil {
 		return "", err
 	}
+	id := sha256.Sum256(fmt.Append(sum, runtime.Version(), runtime.GOARCH))
+	return Once(filepath.Join(name, fmt.Sprintf("%s-%x", version, id[:6])), build)
+}
+
+// Once returns the folder of this name in the user's cache folder, and has build make
+// what is in it where that has not been done. Several processes may call it at once:
+// one builds, the others wait.
+func Once(name string, build func(out string) error) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "pulltrace", name)
 	unlock, err := Lock(dir + ".lock")
 	if err != nil {
 		return "", err
@@ -33,22 +45,9 @@ func Cached(name, src, version string, build func(out string) error) (string, er
 	}
 	defer os.RemoveAll(unfinished)
 	if err := build(unfinished); err != nil {
-		return "", fmt.Errorf("building %s %s: %w", name, version, err)
+		return "", fmt.Errorf("making %s: %w", name, err)
 	}
 	return dir, os.Rename(unfinished, dir)
-}
-
-func cacheDir(name, src, version string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum, err := os.ReadFile(filepath.Join(src, "go.sum"))
-	if err != nil {
-		return "", err
-	}
-	id := sha256.Sum256(fmt.Append(sum, runtime.Version(), runtime.GOARCH))
-	return filepath.Join(cache, "pulltrace", name, fmt.Sprintf("%s-%x", version, id[:6])), nil
 }
 
 // Lock takes the lock file at path for this process, and returns what gives it

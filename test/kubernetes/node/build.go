@@ -12,6 +12,7 @@ import (
 
 	"github.com/pulltrace/pulltrace/test/containerd"
 	"github.com/pulltrace/pulltrace/test/internal/gobuild"
+	"github.com/pulltrace/pulltrace/test/runc"
 )
 
 const (
@@ -29,7 +30,6 @@ func buildAll(ctx context.Context, bin string) error {
 	for what, build := range map[string]func(context.Context) (string, error){
 		"Kubernetes": Build,
 		"containerd": func(ctx context.Context) (string, error) { return containerd.Build(ctx, containerd.Newest) },
-		"runc":       findRunc,
 	} {
 		dir, err := build(ctx)
 		if err != nil {
@@ -38,6 +38,13 @@ func buildAll(ctx context.Context, bin string) error {
 		if err := link(dir, bin); err != nil {
 			return err
 		}
+	}
+	program, err := runc.Path(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(program, filepath.Join(bin, "runc")); err != nil {
+		return err
 	}
 	return gobuild.Build(ctx, "", bin, nil, thisPackage+"/pause", thisModule+"/informer")
 }
