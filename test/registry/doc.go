@@ -16,7 +16,7 @@
 // time it is read: an image of many gigabytes takes no memory and no disk.
 // Pushing the same *Layer into two images makes them share it. NewLayerOf makes
 // one of another media type, and the options of Push other forms of images. PushArchive
-// holds an image that was built elsewhere.
+// holds an image that was built elsewhere. A client may push as well: Has tells of that.
 //
 // Bandwidth is shaped for the whole registry, for one repository or for one
 // digest. All limits that apply to a body apply together, and each may change

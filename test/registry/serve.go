@@ -12,8 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// serve answers /v2/, /v2/<repository>/manifests/<tag or digest> and
-// /v2/<repository>/blobs/<digest>.
+// serve answers /v2/, /v2/<repository>/manifests/<tag or digest>,
+// /v2/<repository>/blobs/<digest> and /v2/<repository>/tags/list, and takes pushes.
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 	path, ok := strings.CutPrefix(req.URL.Path, "/v2/")
 	if !ok {
@@ -24,7 +24,11 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		http.Error(w, "this registry can only be read", http.StatusMethodNotAllowed)
+		r.receive(w, req, path)
+		return
+	}
+	if repository, ok := strings.CutSuffix(path, "/tags/list"); ok {
+		r.serveTags(w, repository)
 		return
 	}
 	for _, kind := range []string{"/manifests/", "/blobs/"} {
