@@ -133,6 +133,17 @@ func (d *Daemon) configure() error {
 
 func (d *Daemon) configPath() string { return filepath.Join(d.dir, "config.toml") }
 
+// Dir makes a folder for what runs beside this daemon and keeps its images in it. At the
+// end what is mounted below it is unmounted, and it is removed.
+func (d *Daemon) Dir(name string) string {
+	d.t.Helper()
+	dir := filepath.Join(d.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	return dir
+}
+
 // RestartAs is Restart with another minor version, as after an upgrade.
 func (d *Daemon) RestartAs(version string) {
 	d.t.Helper()
