@@ -2,12 +2,12 @@
 export CGO_ENABLED ?= 0
 
 CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/peers/examples test/scale test/rules \
-	test/deploy test/kubernetes examples/demo
-GOMODS := $(CODE) $(wildcard test/containerd/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
+	test/deploy test/docker test/kubernetes examples/demo
+GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-rules test-examples test-kubernetes test-matrix unit race e2e peers bench lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race e2e peers bench lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ generate: ## semconv/README.md of semconv/registry, the dashboards, and what is 
 	cd dashboards/grafana && go run .
 	cd test/deploy && go run ./generate
 
-test: unit test-deploy test-rules e2e peers test-examples test-kubernetes ## all tests
+test: unit test-deploy test-rules e2e test-docker peers test-examples test-kubernetes ## all tests
 
 # Not cached: go cannot see that the chart or the binary has changed.
 test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
@@ -64,6 +64,10 @@ bench: ## the dashboards with 1,000 nodes in Prometheus; writes docs/scale.md
 # Not cached: go does not see that the examples have changed.
 test-examples: ## what is in examples/, by the programs that it is for, which it builds; as root
 	cd test/peers/examples && go test -v -count=1 -timeout 20m $(TESTFLAGS) ./...
+
+# Few at a time, as in e2e: the suite compares clocks.
+test-docker: ## tests beside a real Docker Engine and BuildKit, which they build; as root
+	cd test/docker && go test -v -parallel 3 -count=1 -timeout 30m $(TESTFLAGS) ./...
 
 # Tests that run beside others on the node wait for the kubelet more than they compute.
 test-kubernetes: ## tests on a real Kubernetes node, which they build; as root
