@@ -166,6 +166,9 @@ func (n *node) settle() {
 	n.process.Stop()
 }
 
+// sleepUntilStalled waits for as long as what stands still takes to be told as stalled.
+func (n *node) sleepUntilStalled() { time.Sleep(threshold + 500*time.Millisecond) }
+
 func (n *node) layers(sizes ...int64) []*registry.Layer {
 	n.Helper()
 	layers, err := registry.NewLayers(sizes...)

@@ -115,6 +115,18 @@ func (e *Engine) Load(ctx context.Context, path string) Call {
 	})
 }
 
+// Import is docker import: an image of one layer, which is the archive.
+func (e *Engine) Import(ctx context.Context, path, ref string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	name, tag := split(ref)
+	query := url.Values{"fromSrc": {"-"}, "repo": {name}, "tag": {tag}}
+	return e.do(ctx, request{method: http.MethodPost, path: "/images/create", query: query, body: f, mediaType: "application/x-tar", answer: progress})
+}
+
 // Tag is docker tag.
 func (e *Engine) Tag(ctx context.Context, from, to string) error {
 	name, tag := split(to)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // Run is docker run: a container of the image, which is pulled where it is missing, runs
@@ -34,6 +36,17 @@ func (e *Engine) Run(ctx context.Context, ref string) (pull Call, err error) {
 		return pull, fmt.Errorf("waiting for a container: %w", err)
 	}
 	return pull, nil
+}
+
+// Commit is docker commit of a new container of an image, as another image.
+func (e *Engine) Commit(ctx context.Context, from, to string) error {
+	id, err := e.create(ctx, from)
+	if err != nil {
+		return fmt.Errorf("creating a container: %w", err)
+	}
+	name, tag := split(to)
+	query := url.Values{"container": {id}, "repo": {name}, "tag": {tag}}
+	return e.do(ctx, request{method: http.MethodPost, path: "/commit", query: query, body: strings.NewReader("{}"), mediaType: "application/json"})
 }
 
 func (e *Engine) create(ctx context.Context, ref string) (id string, err error) {
