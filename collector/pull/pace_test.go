@@ -159,3 +159,36 @@ func TestStepsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Whenever the polls come, a stall is told at the threshold and is over with the next byte.
+func TestStallThatGoesOn(t *testing.T) {
+	const step = float64(stepSize) / 3e6
+	for phase := range 40 {
+		first := 0.05 + float64(phase)/40
+		t.Run(fmt.Sprintf("polls from %.3f s on", first), func(t *testing.T) {
+			s := newScene(3)
+			a := s.lease("a", "app", 0, 1)
+			a.Manifest.Layers[0].Size = 12 << 20
+			var kinds []ChangeKind
+			for now := first; now < 73; now++ {
+				steps := min(math.Floor((now-0.04)/step), 3)
+				last := 0.04 + steps*step
+				if now > 71+step {
+					steps += math.Floor((now - 71) / step)
+					last = 71 + (steps-3)*step
+				}
+				a.open(0, 0.04, int64(steps)<<20, last)
+				u := s.poll(now)
+				for _, c := range u.Changes {
+					kinds = append(kinds, c.Kind)
+				}
+				if p := u.Active[0]; p.Stalled != (now-last > 60) {
+					t.Fatalf("at %.3f s: stalled %t, last byte at %.3f s", now, p.Stalled, last)
+				}
+			}
+			if want := []ChangeKind{Started, Stalled, Resumed}; !slices.Equal(kinds, want) {
+				t.Errorf("it is told as %v, want %v", kinds, want)
+			}
+		})
+	}
+}
