@@ -128,3 +128,24 @@ func TestChangeOfAnAbandonedPull(t *testing.T) {
 		t.Errorf("turns %v, want %v, the last of them no worry", kinds, want)
 	}
 }
+
+// A pull on a link so slow that a step takes minutes is not abandoned when one takes twice
+// as long as the last.
+func TestSlowStepsAreNotAbandoned(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.Orchestrated = false
+	a.Manifest.Layers[0].Size = 10 << 20
+	steps, last := int64(0), 0.0
+	for now := 1.0; now < 1800; now++ {
+		for _, at := range []float64{250, 500, 1000, 1500} {
+			if now == at {
+				steps, last = steps+1, at
+			}
+		}
+		a.open(0, 0.1, steps<<20, last)
+		if u := s.poll(now); len(u.Ended) > 0 {
+			t.Fatalf("abandoned at %g s, %g s after its last step", now, now-last)
+		}
+	}
+}
