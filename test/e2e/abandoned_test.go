@@ -47,10 +47,11 @@ func (n *node) killTheClient(args ...string) {
 	time.Sleep(2 * time.Second)
 	n.registry.SetFaults(img.Layers[0].Digest)
 	n.ctr("default", args...)
-	spans := n.waitSpans(img, 2)
+	n.waitSpans(img, 2)
 	process.Stop()
 
-	if spans = n.pullSpans(img); len(spans) != 2 {
+	spans := n.pullSpans(img)
+	if len(spans) != 2 {
 		n.Fatalf("%d spans, want 2:\n%s", len(spans), n.trees(spans))
 	}
 	dead, good := spans[0], spans[1]
