@@ -3,7 +3,7 @@ package semconv
 // What the list of [EstimatedKey] may hold.
 const (
 	// EstimatedPullStart is said where the wall clock was set while the pull ran, or
-	// its lease was never seen.
+	// its lease was never seen, or it moves again after nobody drove it.
 	EstimatedPullStart = "pull.start"
 	// EstimatedPullEnd is said where the end is when the pull was missed, or when one
 	// that nobody drives any more moved last.

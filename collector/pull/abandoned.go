@@ -2,6 +2,7 @@ package pull
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -95,4 +96,46 @@ func (h *history) abandonment() ending {
 func (t *Tracker) lose(h *history, now time.Time) {
 	delete(t.pulls, h.id)
 	t.ended[h.id] = now
+}
+
+// revive gives the readings of pulls that moved again after they were abandoned an ID of their
+// own, and returns since when each such pull is one again: nobody tells when it began to move.
+func (t *Tracker) revive(o Observation) map[ID]time.Time {
+	since := make(map[ID]time.Time)
+	for i := range o.Pulls {
+		r := &o.Pulls[i]
+		first := r.ID
+		r.ID.Again = t.again[first]
+		if h := t.abandoned[r.ID]; h != nil && !r.Gone && t.movesAlone(h, r, o) {
+			t.again[first]++
+			t.ended[r.ID] = o.Time
+			delete(t.abandoned, r.ID)
+			r.ID.Again++
+			since[r.ID] = t.observed
+		}
+	}
+	return since
+}
+
+// movesAlone tells whether an ingest of an abandoned pull has grown that no other pull has.
+func (t *Tracker) movesAlone(h *history, r *Reading, o Observation) bool {
+	for d, read := range r.Blobs {
+		b := h.blobs[d]
+		if b == nil || !b.sawOpen || read.Ingest == nil || !read.Opening || !read.Ingest.Started.Equal(b.started) || read.Ingest.Offset <= b.offset {
+			continue
+		}
+		if !slices.ContainsFunc(o.Pulls, func(other Reading) bool {
+			return other.ID.Lease != r.ID.Lease && other.ID.Namespace == r.ID.Namespace && other.Blobs[d].Opening
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// revive makes a pull one that began to move again after a time.
+func (h *history) revive(since time.Time) {
+	if !since.IsZero() {
+		h.created, h.moved, h.late = since, since, true
+	}
 }

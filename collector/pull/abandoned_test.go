@@ -149,3 +149,37 @@ func TestSlowStepsAreNotAbandoned(t *testing.T) {
 		}
 	}
 }
+
+// A pull that moves again after all is a pull again, another one, from then on: what it had
+// fetched before was told.
+func TestAbandonedPullMovesAgain(t *testing.T) {
+	s := newScene(0)
+	a := s.lease("a", "app", 0, 1)
+	a.Orchestrated = false
+	a.open(0, 0.1, 300, 2)
+	if s.quietly(10, 390) != 310 {
+		t.Fatal("it was not abandoned")
+	}
+	a.open(0, 0.1, 400, 395)
+	b := a.Blobs[layerDigest("app", 0)]
+	b.Ingest.Seen, b.Ingest.Before = true, 300
+	u := s.poll(400)
+	if len(u.Started) != 1 || len(u.Active) != 1 || u.Active[0].Downloaded != 100 || !u.Active[0].Start.Equal(at(310)) || !slices.Contains(u.Active[0].Estimated, PullStart) {
+		t.Fatalf("began %d, run %+v; want one that began at the look before, estimated, with 100 bytes", len(u.Started), u.Active)
+	}
+	if got := u.Active[0].ID; got == s.ended[0].ID || got.Lease != "a" {
+		t.Errorf("its ID is %+v, want another one of the same lease", got)
+	}
+	a.committed(0, 402, true)
+	s.event(SnapshotCommitted, 403, chainID("app", 0))
+	a.unpacked(0, 403)
+	s.poll(404)
+	s.stored("app", "1", 405)
+	a.Gone = true
+	s.poll(406)
+	s.poll(407)
+	s.poll(408)
+	if len(s.started) != 2 || len(s.ended) != 2 || s.ended[1].Outcome != Success || s.ended[1].Downloaded != 700 || s.ended[0].Downloaded != 310 {
+		t.Errorf("began %d, ended %+v; want a success with 700 bytes after the 310", len(s.started), s.ended)
+	}
+}

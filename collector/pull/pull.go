@@ -21,6 +21,7 @@ type ID struct {
 	Lease     string
 	Created   int64         // of the lease, as Unix time in ns: its ID may be used again
 	Root      digest.Digest // of the image: a client may pull several under one lease
+	Again     int           // how often it was abandoned before, and moved again
 }
 
 // Image is what is known of the image that is pulled. Any field may be empty:

@@ -24,6 +24,7 @@ type Tracker struct {
 	pulls      map[ID]*history
 	ended      map[ID]time.Time // told already; when last listed
 	abandoned  map[ID]*history  // of these, as they were when nobody drove them any more
+	again      map[ID]int       // how often a pull was abandoned and moved again
 	doubted    map[ID]time.Time // what another one seems to have committed; since when
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
@@ -56,6 +57,7 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		pulls:      make(map[ID]*history),
 		ended:      make(map[ID]time.Time),
 		abandoned:  make(map[ID]*history),
+		again:      make(map[ID]int),
 		doubted:    make(map[ID]time.Time),
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
@@ -116,6 +118,8 @@ func (t *Tracker) Observe(o Observation) Update {
 	if o.Time.Before(t.observed) {
 		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
 	}
+	o.Pulls = slices.Clone(o.Pulls) // their IDs may change
+	revived := t.revive(o)
 	passed := o.Time.Sub(t.observed)
 	if t.observed.IsZero() {
 		t.commits.since = o.Asked
@@ -140,6 +144,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		}
 		if h == nil {
 			h = newHistory(r)
+			h.revive(revived[r.ID])
 			t.pulls[r.ID] = h
 			began[h] = true
 		}
@@ -255,6 +260,10 @@ func (t *Tracker) forget(now time.Time) {
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
 	t.forgetWaiters(now)
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
+	maps.DeleteFunc(t.again, func(id ID, times int) bool {
+		id.Again = times
+		return t.pulls[id] == nil && t.ended[id].IsZero()
+	})
 	maps.DeleteFunc(t.doubted, func(_ ID, since time.Time) bool { return now.Sub(since) > rememberEnded })
 	maps.DeleteFunc(t.abandoned, func(id ID, _ *history) bool { return t.ended[id].IsZero() })
 }

@@ -25,7 +25,11 @@ func spanID(id pull.ID, path ...string) trace.SpanID {
 }
 
 func identity(id pull.ID) []string {
-	return []string{id.Daemon, id.Namespace, id.Lease, strconv.FormatInt(id.Created, 10), id.Root.String()}
+	parts := []string{id.Daemon, id.Namespace, id.Lease, strconv.FormatInt(id.Created, 10), id.Root.String()}
+	if id.Again > 0 {
+		parts = append(parts, strconv.Itoa(id.Again))
+	}
+	return parts
 }
 
 // hash keeps parts apart by a byte that none of them contains.

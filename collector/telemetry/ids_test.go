@@ -24,6 +24,11 @@ func TestIDsFollowFromThePull(t *testing.T) {
 			t.Errorf("two %s have one trace ID", what)
 		}
 	}
+	moved := id
+	moved.Again = 1
+	if TraceID(id) == TraceID(moved) {
+		t.Error("a pull that moves again has the trace of the one that was abandoned")
+	}
 	if spanID(id) == spanID(id, "resolve") || spanID(id, "0", "download") == spanID(id, "0", "unpack") {
 		t.Error("two spans of a pull have one ID")
 	}
