@@ -200,7 +200,7 @@ func (r *Reporter) countBytes(p *pull.Pull) {
 	if !known && p.Start.Before(r.began) {
 		before = p.Downloaded
 	}
-	r.counted[p.ID] = p.Downloaded
+	r.counted[p.ID] = max(before, p.Downloaded) // what was taken back is not counted again
 	if more := p.Downloaded - before; more > 0 {
 		r.instruments.downloadIO.Add(context.Background(), more, r.registry(p.Image.Registry).labels.add...)
 	}

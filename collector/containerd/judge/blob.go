@@ -87,6 +87,7 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 	for d := range l.kinds {
 		brings[d] = true
 	}
+	layers := slices.Contains(slices.Collect(maps.Values(l.kinds)), "layer")
 	for d := range brings {
 		info := k.info(l, d)
 		if d == r.digest || (info.Digest != "" && info.CreatedAt.Before(l.created)) {
@@ -98,8 +99,8 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 		}
 		switch l.kinds[d] {
 		case "layer", "config", "unknown":
-		case "":
-			b.Document = len(children(info.Labels)) > 0
+		case "": // its ingest was not seen; before the first layer, it may be a manifest without labels yet
+			b.Document = !layers || len(children(info.Labels)) > 0
 		default:
 			b.Document = true
 		}

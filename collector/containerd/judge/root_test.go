@@ -321,3 +321,37 @@ func TestManifestThatContainerdMakesAtTheEnd(t *testing.T) {
 		t.Errorf("readings %+v", r)
 	}
 }
+
+// A manifest that lies below an index is no layer, also before it has its labels and if
+// nobody saw its ingest.
+func TestManifestWithoutLabelsIsNoLayer(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 2)
+	info := w.infos[i.manifest]
+	info.Labels = nil
+	w.infos[i.manifest] = info
+	delete(w.bytes, i.manifest) // it cannot be read yet
+	w.lease("a", 0, i.index, i.manifest)
+	r := w.look(2)
+	if len(r) != 1 || len(r[0].Blobs) != 1 || !r[0].Blobs[i.manifest].Document {
+		t.Errorf("readings %+v", r)
+	}
+}
+
+// Of a manifest that cannot be read, what the lease brings is what the pull fetches.
+func TestManifestThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 2)
+	w.bytes[i.manifest] = []byte("{}")
+	l := w.lease("a", 0, i.index, i.manifest, i.config, i.layers[0])
+	delete(w.infos, i.layers[1])
+	w.open(l, "layer", i.layers[1], 2, 1<<20, 9<<20)
+	r := w.look(3)
+	if len(r) != 1 || r[0].Manifest != nil {
+		t.Fatalf("readings %+v", r)
+	}
+	b := r[0].Blobs
+	if !b[i.manifest].Document || b[i.config].Document || b[i.layers[0]].Document || b[i.layers[1]].Size != 9<<20 || b[i.layers[1]].Ingest.Offset != 1<<20 {
+		t.Errorf("blobs %+v", b)
+	}
+}
