@@ -61,7 +61,7 @@ func (s *Source) ask(ctx context.Context, namespace string, w judge.Want) (a jud
 		a.Shared, err = s.isShared(ctx, namespace, w)
 	case judge.WantRecords:
 		if !s.namespaces[namespace].Recorded(w.Digest, w.Since) {
-			a.Records, err = s.listRecords(ctx, namespace, w)
+			a.Records, err = s.listRecords(ctx, w)
 		}
 	}
 	return a, err
@@ -112,7 +112,7 @@ func (s *Source) isShared(ctx context.Context, namespace string, w judge.Want) (
 }
 
 // listRecords lists the image records of a root.
-func (s *Source) listRecords(ctx context.Context, namespace string, w judge.Want) (records []judge.Record, err error) {
+func (s *Source) listRecords(ctx context.Context, w judge.Want) (records []judge.Record, err error) {
 	found, err := s.client.images.List(ctx, &imagesapi.ListImagesRequest{Filters: []string{"target.digest==" + w.Digest.String()}})
 	if err != nil {
 		return nil, fmt.Errorf("listing images of %s: %w", w.Digest, errgrpc.ToNative(err))

@@ -122,7 +122,7 @@ func (k *Look) readChains(l *lease, r *root, reading *pull.Reading) {
 		return
 	}
 	for _, id := range r.manifest.ChainIDs {
-		held := l.listed.chains[id]
+		held := l.chains[id]
 		created := k.committed(l, id, snapshotter, held || l.gone())
 		if l.goneBefore(created) {
 			created = time.Time{}

@@ -10,22 +10,19 @@
 //
 // What is seen, and what is reported:
 //
-//	lease   content or ingest      image record   reported
-//	yes     root, visited          any            a pull from the lease's creation on
-//	yes     several roots,         any            a pull for each root; the first from the lease's
-//	        each visited                          creation on, the others from when their root came
-//	yes     root, not visited      any            nothing: somebody keeps an image (docker save)
-//	yes     root of no registry,   any            nothing: an import, a build, a commit
-//	        or refs without digest
-//	yes     none listed            of a visited   a pull of what was there, if the record was
-//	                               root           written between the last listing and the end
-//	yes     none listed            none           nothing: refused, or not yet a pull
-//	yes,    any                    any            nothing: a builder's, which resolves and drops
-//	labelled buildkit/lease.temporary
-//	no      root, come or visited  of its own     a pull from when its root came, its start estimated,
-//	        within minutes         repository     if it fetched or unpacked anything
-//	no      any                    of another     nothing: a tag, a conversion
-//	                               name
+//	lease  content or ingest    image record      reported
+//	yes    a root, visited      or not            a pull from the lease's creation on
+//	yes    several, visited     or not            a pull for each; the first from the lease's creation
+//	                                              on, the others from when their root came
+//	yes    a root, not visited  or not            nothing: somebody keeps an image (docker save)
+//	yes    made on the node     or not            nothing: an import, a build, a commit, a conversion
+//	yes    none                 of a visited      a pull of what was there, if the record was written
+//	                            root              between the last listing and the end
+//	yes    none                 none              nothing: refused, or not a pull yet
+//	a builder's, whatever it holds                nothing: it resolves, and drops what it has found
+//	no     root come or         of the name in    a pull from when its root came, its start estimated,
+//	       visited lately       its labels        if it fetched or unpacked anything
+//	no     or not               of another name   nothing: a tag, a conversion
 //
 // Visited means that something wrote the root or its labels since the lease was created:
 // every client that pulls does so, also for what is there already

@@ -172,7 +172,7 @@ func (k *Look) info(l *lease, d digest.Digest) content.Info {
 	if known == nil || (known.Digest == "" && known.look != k.number && !l.goneAtLook(known.asked)) {
 		k.want(l, Want{Kind: WantInfo, Digest: d})
 	}
-	return l.facts.info(d)
+	return l.info(d)
 }
 
 // freshInfo is a committed blob as it is now.
@@ -180,7 +180,7 @@ func (k *Look) freshInfo(l *lease, d digest.Digest) content.Info {
 	if known := l.infos[d]; known == nil || known.look != k.number {
 		k.want(l, Want{Kind: WantInfo, Digest: d})
 	}
-	return l.facts.info(d)
+	return l.info(d)
 }
 
 // document is an index or manifest: nil until it was read, and empty if it is none or too

@@ -104,7 +104,7 @@ func isOf(image pull.Image, l map[string]string) bool {
 		if !ok || host != image.Registry {
 			continue
 		}
-		for _, repo := range strings.Split(repos, ",") {
+		for repo := range strings.SplitSeq(repos, ",") {
 			if _, path, found := strings.Cut(image.Name, "/"); found && path == repo {
 				return true
 			}

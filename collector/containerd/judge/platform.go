@@ -160,12 +160,12 @@ func (k *Look) brought(l *lease, doc *document) (n int) {
 			n++
 		}
 	}
-	if n > 0 || len(l.listed.chains) == 0 {
+	if n > 0 || len(l.chains) == 0 {
 		return n
 	}
 	ids, _ := k.chains(l, doc.Config.Digest, len(doc.Layers))
 	for _, id := range ids {
-		if l.listed.chains[id] {
+		if l.chains[id] {
 			n++
 		}
 	}
