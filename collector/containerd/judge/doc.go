@@ -18,7 +18,7 @@
 //	yes    made on the node     or not            nothing: an import, a build, a commit, a conversion
 //	yes    none                 of a visited      a pull of what was there, if the record was written
 //	                            root              between the last listing and the end
-//	yes    none                 none              nothing: refused, or not a pull yet
+//	yes    none                 not seen          nothing: refused, or not a pull yet
 //	a builder's, whatever it holds                nothing: it resolves, and drops what it has found
 //	no     root come or         of the name in    a pull from when its root came, its start estimated,
 //	       visited lately       its labels        if it fetched or unpacked anything

@@ -71,7 +71,8 @@ func (k *Look) findRoots(l *lease) []*root {
 }
 
 // askContent asks for the blobs that the lease lists and that may be roots: not for those
-// that a manifest says are layers or configs.
+// that a manifest says are layers or configs. Those that have no labels yet, or were not
+// visited yet, are asked for again.
 func (k *Look) askContent(l *lease) {
 	parts := make(map[digest.Digest]bool)
 	for _, doc := range l.documents {
@@ -85,7 +86,7 @@ func (k *Look) askContent(l *lease) {
 		known := l.infos[d]
 		switch {
 		case parts[d]:
-		case known != nil && len(children(known.Labels)) == 0 && (l.gone() || known.isDue(k.now)):
+		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || known.isDue(k.now)):
 			k.freshInfo(l, d)
 		default:
 			k.info(l, d)

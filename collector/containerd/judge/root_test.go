@@ -355,3 +355,20 @@ func TestManifestThatCannotBeRead(t *testing.T) {
 		t.Errorf("blobs %+v", b)
 	}
 }
+
+// A root that was there is visited after somebody has looked.
+func TestRootThatIsVisitedLater(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", -5, 2)
+	w.lease("a", 0, i.all()...)
+	for _, s := range []float64{0.01, 0.02, 0.1, 0.5} {
+		if r := w.look(s); len(r) != 0 {
+			t.Fatalf("at %g s: readings %+v", s, r)
+		}
+	}
+	w.visit(i.index, 0.6)
+	w.visit(i.manifest, 0.61)
+	if r := w.look(1.5); len(r) != 1 {
+		t.Errorf("readings %+v", r)
+	}
+}
