@@ -89,7 +89,7 @@ func TestNamespaceThatCannotBeListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * time.Second)
-	img := n.push("beside:1", 2<<20, 1<<20)
+	img := n.push("beside:1", 5<<20, 4<<20)
 	n.registry.SetRate(2_000_000)
 	pull := n.pull(img)
 	span := n.onlySpan(img, process)
