@@ -37,9 +37,9 @@ func TestClientKilledInTheMiddleOfAPull(t *testing.T) {
 	}
 }
 
-// takenOver is for how long a pull may be told to run whose ingests another one writes,
-// and some polls: one that fails lets go of them a moment before its lease goes.
-const takenOver = 7 * time.Second
+// takenOver is within what it is seen that another pull writes the ingests of a dead one:
+// a poll or two, and the export.
+const takenOver = 2500 * time.Millisecond
 
 // killClient runs ctr in the CRI's namespace and kills it after a while.
 func (n *node) killClient(img *registry.Image, after time.Duration, args ...string) {
@@ -66,7 +66,7 @@ func (n *node) pullAfterKill(img *registry.Image, process *pulltrace.Process) {
 	if before < 6<<20 || before >= img.Size() {
 		n.Fatalf("the registry had served %d bytes of %d when the client was killed", before, img.Size())
 	}
-	n.registry.SetRate(700_000) // it is to run for longer than it takes to give the dead one up
+	n.registry.SetRate(1_500_000) // it is to run for longer than it takes to give the dead one up
 	pull := n.pull(img)
 	served := n.registry.Served(img.Blobs()...)
 	if served > img.Size()+2<<20 {
