@@ -67,7 +67,7 @@ func (n *node) dockerPull(c *client.Client, before, img *registry.Image) cri.Pul
 	n.Helper()
 	return n.call(img, func(context.Context) error {
 		ctx, done := n.leaseWith(c, leases.WithRandomID(), leases.WithExpiration(8*time.Hour), leases.WithLabel("moby/prune.images", "true"))
-		n.pin(ctx, c, before)
+		n.pin(ctx, c, all(before)...)
 		n.unpackInto(ctx, c, img)
 		dangling := images.Image{Name: "moby-dangling@" + before.Root.Digest.String(), Target: before.Root}
 		if _, err := c.ImageService().Create(ctx, dangling); err != nil {
@@ -116,11 +116,16 @@ func (n *node) leaseWith(c *client.Client, opts ...leases.Opt) (ctx context.Cont
 	}
 }
 
-// pin adds all of an image to the lease of a context.
-func (n *node) pin(ctx context.Context, c *client.Client, img *registry.Image) {
+// all are the digests of an image: root, manifest, config and layers.
+func all(img *registry.Image) []digest.Digest {
+	return append([]digest.Digest{img.Root.Digest, img.Manifest.Digest}, img.Blobs()...)
+}
+
+// pin adds blobs to the lease of a context.
+func (n *node) pin(ctx context.Context, c *client.Client, blobs ...digest.Digest) {
 	n.Helper()
 	id, _ := leases.FromContext(ctx)
-	for _, blob := range append([]digest.Digest{img.Root.Digest, img.Manifest.Digest}, img.Blobs()...) {
+	for _, blob := range blobs {
 		if err := c.LeasesService().AddResource(ctx, leases.Lease{ID: id}, leases.Resource{ID: blob.String(), Type: "content"}); err != nil {
 			n.Error(err)
 		}
@@ -174,7 +179,7 @@ func TestImageThatIsPinned(t *testing.T) {
 	n.unpackInto(n.Context(), c, img)
 	process := n.watch(shortThreshold, "--idle-interval=500ms")
 	ctx, done := n.leaseWith(c, leases.WithRandomID(), leases.WithExpiration(8*time.Hour), leases.WithLabel("moby/prune.images", "true"))
-	n.pin(ctx, c, img)
+	n.pin(ctx, c, all(img)...)
 	time.Sleep(6 * time.Second)
 	done()
 	time.Sleep(2 * time.Second)

@@ -73,7 +73,7 @@ func (n *node) pullAfterKill(img *registry.Image, process *pulltrace.Process) {
 		n.Fatalf("the registry served %d bytes for an image of %d: nothing was resumed", served, img.Size())
 	}
 	n.waitSpans(img, 1)
-	time.Sleep(time.Second) // for what is told of it in metrics
+	time.Sleep(time.Second)                    // for what is told of it in metrics
 	n.checkCountedOnce(img, n.servedAsBlobs()) // ctr fetches the config of another platform, too
 	n.waitSpans(img, 2)
 	n.checkQuiet(img)
