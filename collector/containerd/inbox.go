@@ -73,8 +73,8 @@ func (s *Source) isQuiet(namespace string, l leases.Lease) bool {
 	return s.quiet[seenLease{namespace, l.ID, l.CreatedAt.UnixNano()}]
 }
 
-// empty hands what is in the inbox to a namespace.
-func (s *Source) empty(name string, n *judge.Namespace) {
+// handLeases hands to a namespace the leases that were noted.
+func (s *Source) handLeases(name string, n *judge.Namespace) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, seen := range s.inbox.leases {
@@ -83,6 +83,12 @@ func (s *Source) empty(name string, n *judge.Namespace) {
 			delete(s.inbox.leases, key)
 		}
 	}
+}
+
+// handRecords hands to a namespace the image records that were noted.
+func (s *Source) handRecords(name string, n *judge.Namespace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, r := range s.inbox.records[name] {
 		n.Record(r)
 	}

@@ -172,7 +172,8 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 		s.namespaces[name] = n
 	}
 	ctx = namespaces.WithNamespace(ctx, name)
-	s.empty(name, n) // before the leases are listed: that of a record which is there is listed then
+	s.handLeases(name, n)
+	s.handRecords(name, n) // before the leases are listed: that of a record which is there is listed then
 	listing := judge.Listing{Daemon: s.daemon.Daemon}
 	list, err := s.client.leases.List(ctx, judge.PullLeases)
 	if err != nil {
@@ -194,7 +195,7 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 		}
 	}
 	look := n.Look(listing)
-	s.empty(name, n)
+	s.handRecords(name, n) // those of leases that have just gone; the next look is at them too
 	return look, s.answer(ctx, name, look)
 }
 

@@ -76,7 +76,14 @@ func (n *Namespace) Lose(at time.Time) {
 }
 
 // Waits tells whether there is anything to look at, beside leases that are listed.
-func (n *Namespace) Waits() bool { return len(n.leases)+len(n.unread) > 0 }
+func (n *Namespace) Waits() bool {
+	for _, l := range n.leases {
+		if !l.closed {
+			return true
+		}
+	}
+	return len(n.unread) > 0
+}
 
 // IsQuiet tells that a lease need not be asked for what it holds: it is known, is no pull
 // and lists nothing new.
