@@ -100,14 +100,11 @@ func (f *facts) info(d digest.Digest) content.Info {
 // wasOpen tells that an ingest of a blob was seen since the lease was met.
 func (l *lease) wasOpen(d digest.Digest) bool { return l.opened[d] || l.kinds[d] != "" }
 
-// young is how long the labels of a blob are asked for again and again, at most as often
-// as this. They come a moment after it, on a slow disk many seconds.
-const young = 10 * time.Second
-
-// isDue tells whether a blob that had no labels when it was last asked for is worth
-// asking for again: at first at once, then the rarer the older the answer is.
+// isDue tells whether a blob that had no labels when it was last asked for is worth asking
+// for again. They come a moment after it, on a slow disk many seconds: it is asked at once at
+// first, and then ever more rarely, a minute apart at the most.
 func (i *infoFact) isDue(now time.Time) bool {
-	return now.Sub(i.asked) >= min(i.asked.Sub(i.first), young)
+	return now.Sub(i.asked) >= min(i.asked.Sub(i.first), quietMost)
 }
 
 // Take takes the answer to one of the wants.
