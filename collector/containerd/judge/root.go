@@ -193,20 +193,26 @@ func refersTo(refs []digest.Digest) map[digest.Digest]bool {
 
 // isMade tells whether a root was made on this node, by a build, a commit or a conversion,
 // which may have the source label of what it was made of: a pull fetches a root before what
-// the root refers to, who makes one writes it last. What another lease lists another pull
-// may have fetched meanwhile.
+// the root refers to, who makes one writes it last. What came before the root by another pull
+// does not count, be its lease known or not: by then something comes after the root, too.
 func (k *Look) isMade(l *lease, d digest.Digest) bool {
 	root := l.info(d)
 	if kind := l.kinds[d]; root.Digest == "" || root.CreatedAt.Before(l.created) || kind == "index" || kind == "manifest" {
 		return false
 	}
+	isMade := false
 	for _, ref := range children(root.Labels) {
 		part := k.part(l, ref)
 		if part.Digest != "" && !part.CreatedAt.Before(l.created) && part.CreatedAt.Before(root.CreatedAt) && !k.isOfAnother(l, ref) {
-			return true
+			isMade = true
 		}
 	}
-	return false
+	for d := range l.content {
+		if l.info(d).CreatedAt.After(root.CreatedAt) {
+			return false
+		}
+	}
+	return isMade
 }
 
 // part is a blob that a root refers to, zero where the lease does not list it.

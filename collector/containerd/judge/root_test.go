@@ -372,3 +372,21 @@ func TestRootThatIsVisitedLater(t *testing.T) {
 		t.Errorf("readings %+v", r)
 	}
 }
+
+// Part of an image came by a pull that nobody saw, while the name of this one was resolved.
+func TestPartOfAPullThatNobodySaw(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 3, 2)
+	for _, d := range []digest.Digest{i.manifest, i.config} {
+		info := w.infos[d]
+		info.CreatedAt = at(1)
+		w.infos[d] = info
+	}
+	info := w.infos[i.layers[0]]
+	info.CreatedAt = at(4)
+	w.infos[i.layers[0]] = info
+	w.lease("a", 0, i.index, i.manifest, i.config, i.layers[0])
+	if r := w.look(5); len(r) != 1 {
+		t.Errorf("readings %+v", r)
+	}
+}
