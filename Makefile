@@ -67,7 +67,7 @@ test-examples: ## what is in examples/, by the programs that it is for, which it
 
 # Few at a time, as in e2e: the suite compares clocks.
 test-docker: ## tests beside a real Docker Engine and BuildKit, which they build; as root
-	cd test/docker && go test -v -parallel 3 -count=1 -timeout 30m $(TESTFLAGS) ./...
+	cd test/docker && go test -v -parallel 3 -count=1 -timeout 40m $(TESTFLAGS) ./...
 
 # Tests that run beside others on the node wait for the kubelet more than they compute.
 test-kubernetes: ## tests on a real Kubernetes node, which they build; as root
