@@ -126,7 +126,9 @@ func TestOverBeforeItIsToldWhy(t *testing.T) {
 	if got := r.only(t, semconv.ImageRate); got != 0 || len(r.points(t, semconv.PullDuration)) > 0 {
 		t.Errorf("rate %g, %d durations; want 0 and none", got, len(r.points(t, semconv.PullDuration)))
 	}
+	r.mu.Lock()
 	r.release(func(*image) bool { return true }) // delivered
+	r.mu.Unlock()
 	over.Err = pull.ErrRateLimited
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Ended: []pull.Pull{over}})
 	if got := r.points(t, semconv.ImageRate); len(got) > 0 {

@@ -50,6 +50,7 @@ type facts struct {
 	unread    map[digest.Digest]int         // documents and configs, with the look that could not read them
 	snapshots map[digest.Digest]*snapshotFact
 	shared    map[digest.Digest]bool
+	unvisited map[digest.Digest]bool         // blobs that a look found not to be visited
 	opened    map[digest.Digest]bool         // blobs whose ingest was open, in whichever lease
 	records   map[digest.Digest]*recordsFact // by root
 }
@@ -83,6 +84,7 @@ func newFacts() facts {
 		unread:    make(map[digest.Digest]int),
 		snapshots: make(map[digest.Digest]*snapshotFact),
 		shared:    make(map[digest.Digest]bool),
+		unvisited: make(map[digest.Digest]bool),
 		opened:    make(map[digest.Digest]bool),
 		records:   make(map[digest.Digest]*recordsFact),
 	}

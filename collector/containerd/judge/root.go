@@ -84,6 +84,9 @@ func (k *Look) askContent(l *lease) {
 	}
 	for d := range l.content {
 		known := l.infos[d]
+		if known != nil && known.Digest != "" && !l.visited(d) {
+			l.unvisited[d] = true
+		}
 		switch {
 		case parts[d]:
 		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || known.isDue(k.now)):
@@ -122,7 +125,7 @@ func (k *Look) candidates(l *lease, referred map[digest.Digest]bool) (found []di
 	for d := range l.content {
 		info := l.info(d)
 		switch {
-		case referred[d], info.Digest != "" && !l.visited(d):
+		case referred[d], info.Digest != "" && (!l.visited(d) || k.isVisitOfAnother(l, d)):
 		case len(children(info.Labels)) > 0:
 			found = append(found, d)
 		default:
@@ -246,6 +249,13 @@ func (r *root) brings(d digest.Digest) bool {
 func (l *lease) visited(d digest.Digest) bool {
 	info := l.info(d)
 	return l.wasOpen(d) || !info.CreatedAt.Before(l.created) || !info.UpdatedAt.Before(l.created)
+}
+
+// isVisitOfAnother tells whether it was rather the pull of another lease that visited a root:
+// docker save keeps an image from the creation of its lease on, and lists nothing new when
+// that is pulled again meanwhile. A pull goes on to what the root refers to.
+func (k *Look) isVisitOfAnother(l *lease, d digest.Digest) bool {
+	return l.unvisited[d] && !l.grownAt.After(l.info(d).UpdatedAt) && k.isOfAnother(l, d)
 }
 
 // visitedAt is when a root was first seen to be written under the lease.

@@ -390,3 +390,28 @@ func TestPartOfAPullThatNobodySaw(t *testing.T) {
 		t.Errorf("readings %+v", r)
 	}
 }
+
+// An image is kept, as docker save does, while another lease pulls it again.
+func TestImageThatIsKeptWhileItIsPulled(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", -500, 2)
+	w.lease("save", 0, i.all()...)
+	w.look(0.5)
+	w.lease("pull", 1, i.index)
+	w.look(1.5)
+	w.visit(i.index, 2)
+	w.visit(i.manifest, 2.01)
+	w.leases[1].list(i.all()[1:]...)
+	if r := w.look(2.1); len(r) != 1 || r[0].ID.Lease != "pull" {
+		t.Errorf("readings %+v", r)
+	}
+	w.end("pull")
+	w.record("registry.example/app:v1", i.index, 3)
+	if r := w.look(3.1); len(r) != 1 || r[0].ID.Lease != "pull" || !r[0].Gone {
+		t.Errorf("readings %+v", r)
+	}
+	w.end("save")
+	if r := w.look(4); len(r) != 0 {
+		t.Errorf("readings %+v", r)
+	}
+}
