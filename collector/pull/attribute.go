@@ -45,7 +45,7 @@ func (t *Tracker) attribute(now time.Time) {
 		}
 	}
 	for _, h := range t.pulls {
-		h.waits = t.contested(h)
+		h.waits = t.contested(h) || t.mayHaveTakenOver(h)
 	}
 }
 

@@ -68,7 +68,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 // unpacked a layer. What did none of that may be no pull: whoever pins an image for a while
 // has a lease that looks like it.
 func (h *history) worked() bool {
-	if h.root.ours || (!h.root.committed.IsZero() && !h.root.cached(h.created)) {
+	if h.root.ours || h.root.opening || (!h.root.committed.IsZero() && !h.root.cached(h.created)) {
 		return true
 	}
 	for _, b := range h.blobs {

@@ -129,6 +129,23 @@ func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
 	return true
 }
 
+// mayHaveTakenOver tells whether a pull has committed what another one was fetching, of which
+// the next look will show that it is dead: how much of it this pull has fetched follows.
+func (t *Tracker) mayHaveTakenOver(h *history) bool {
+	for id := range t.doubted {
+		other := t.pulls[id]
+		if other == nil || other == h || other.id.Namespace != h.id.Namespace || !other.gone.IsZero() {
+			continue
+		}
+		for d, b := range other.blobs {
+			if own := h.blobs[d]; b.sawOpen && own != nil && own.ours && !own.sawOpen && !own.committed.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isDoubted tells whether what comes may be another pull's doing.
 func (t *Tracker) isDoubted(h *history) bool {
 	_, doubted := t.doubted[h.id]

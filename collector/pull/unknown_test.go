@@ -115,3 +115,18 @@ func TestReasonOfWhatDidNothing(t *testing.T) {
 		}
 	}
 }
+
+// A pull whose root waits for a download slot may be given up before a look sees its ingest:
+// that its lease lists it shows that it had begun to fetch.
+func TestGivenUpBeforeItsRootWasSeenOpen(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.Manifest, a.Blobs, a.Chains = nil, nil, nil
+	a.Root = Blob{Held: true, Opening: true}
+	a.Gone = true
+	s.poll(2)
+	s.poll(3)
+	if len(s.ended) != 1 || s.ended[0].Outcome != Failure {
+		t.Errorf("ended %+v, want a failure", s.ended)
+	}
+}

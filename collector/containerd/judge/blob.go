@@ -89,11 +89,14 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 	}
 	layers := slices.Contains(slices.Collect(maps.Values(l.kinds)), "layer")
 	for d := range brings {
-		info := k.info(l, d)
-		if d == r.digest || (info.Digest != "" && info.CreatedAt.Before(l.created)) {
+		if d == r.digest {
 			continue
 		}
-		b := k.blob(l, d)
+		b := k.blob(l, d) // of one that is open nothing else is asked: there may be thousands
+		if !b.Committed.IsZero() && b.Committed.Before(l.created) {
+			continue
+		}
+		info := l.info(d)
 		if b.Size = k.ingests[d].Total; info.Digest != "" {
 			b.Size = info.Size
 		}

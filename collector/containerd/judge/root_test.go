@@ -415,3 +415,20 @@ func TestImageThatIsKeptWhileItIsPulled(t *testing.T) {
 		t.Errorf("readings %+v", r)
 	}
 }
+
+// Thousands of layers of a manifest that cannot be read are open at once: none is asked for.
+func TestOpenLayersCostNoCalls(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 2)
+	w.bytes[i.manifest] = []byte("{}")
+	l := w.lease("a", 0, i.index, i.manifest)
+	for n := range 2000 {
+		w.open(l, "layer", digest.FromString(string(rune('a'+n))), 2, 0, 1<<20)
+	}
+	if r := w.look(3); len(r) != 1 || len(r[0].Blobs) != 2001 {
+		t.Fatalf("%d readings", len(r))
+	}
+	if w.asked > 20 {
+		t.Errorf("%d calls in a look", w.asked)
+	}
+}
