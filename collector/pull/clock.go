@@ -25,8 +25,10 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 	for id, last := range t.ended {
 		t.ended[id] = last.Add(by)
 	}
-	for id, since := range t.doubted {
-		t.doubted[id] = since.Add(by)
+	for _, blobs := range t.doubted {
+		for d, since := range blobs {
+			blobs[d] = since.Add(by)
+		}
 	}
 	clear(t.used) // by the old clock; an hour of it may be another hour now
 	t.past = nil

@@ -106,20 +106,29 @@ func (t *Tracker) resume(found []takeover) {
 // its ingests. Where no look saw the other one write, its commit tells: containerd takes an
 // ingest from the lease of whoever commits it, in the same transaction (metadata/content.go:620
 // @v2.4.2). A lease that lists the ingest of a blob that is there has not committed it, unless
-// that came between the two questions of one look. The pull may be nil.
+// that came between the two questions of one look, so the next look must list it still. The
+// pull may be nil.
 func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
+	listed := listedThoughThere(&r)
 	switch {
 	case h != nil && !h.left.IsZero():
 		return true
-	case r.Gone || !listsWhatIsThere(&r):
+	case r.Gone || len(listed) == 0:
 		delete(t.doubted, r.ID)
 		return false
 	}
-	since, before := t.doubted[r.ID]
+	before, again := t.doubted[r.ID], false
+	for d := range listed {
+		if since, known := before[d]; known {
+			listed[d] = since
+			again = again || !o.Asked.Before(since)
+		} else {
+			listed[d] = o.Time
+		}
+	}
+	t.doubted[r.ID] = listed
 	switch {
-	case !before:
-		t.doubted[r.ID] = o.Time
-	case o.Asked.Before(since):
+	case !again:
 	case h == nil:
 		t.ended[r.ID] = o.Time
 	default:
@@ -152,11 +161,16 @@ func (t *Tracker) isDoubted(h *history) bool {
 	return doubted || !h.left.IsZero()
 }
 
-// listsWhatIsThere tells whether the lease lists the ingest of a blob that is there.
-func listsWhatIsThere(r *Reading) bool {
-	listed := r.Root.Opening && !r.Root.Committed.IsZero()
-	for _, b := range r.Blobs {
-		listed = listed || (b.Opening && !b.Committed.IsZero())
+// listedThoughThere are the blobs that are there and whose ingest the lease lists.
+func listedThoughThere(r *Reading) map[digest.Digest]time.Time {
+	listed := make(map[digest.Digest]time.Time)
+	if r.Root.Opening && !r.Root.Committed.IsZero() {
+		listed[r.Image.Root] = time.Time{}
+	}
+	for d, b := range r.Blobs {
+		if b.Opening && !b.Committed.IsZero() {
+			listed[d] = time.Time{}
+		}
 	}
 	return listed
 }

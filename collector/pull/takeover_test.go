@@ -340,3 +340,34 @@ func TestTakeoverBeforeTheFirstLook(t *testing.T) {
 		})
 	}
 }
+
+// Each look may come between two commits: its lease still lists the ingest of a blob that is
+// there by the time it is asked for, each time of another one. Such a pull is alive.
+func TestCommitsInTheMiddleOfManyLooks(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 8)
+	for i := range 8 {
+		now := 0.2 * float64(i+1)
+		a.committed(i, now, true)
+		d := a.Manifest.Layers[i].Digest
+		b := a.Blobs[d]
+		b.Opening = true
+		a.Blobs[d] = b
+		s.poll(now + 0.01)
+		b.Opening = false
+		a.Blobs[d] = b
+	}
+	s.poll(2)
+	for i := range 8 {
+		a.unpacked(i, 2.1)
+		s.event(SnapshotCommitted, 2.1, chainID("app", i))
+	}
+	s.stored("app", "1", 2.2)
+	a.Gone = true
+	for now := 2.21; now < 3; now += 0.3 {
+		s.poll(now)
+	}
+	if len(s.started) != 1 || len(s.ended) != 1 || s.ended[0].Outcome != Success || s.ended[0].Downloaded != 8*layerSize+10 {
+		t.Errorf("started %d, ended %+v; want one success of all bytes", len(s.started), s.ended)
+	}
+}

@@ -22,10 +22,10 @@ type Tracker struct {
 	downloads  downloads
 	journal    journal
 	pulls      map[ID]*history
-	ended      map[ID]time.Time // told already; when last listed
-	abandoned  map[ID]*history  // of these, as they were when nobody drove them any more
-	again      map[ID]int       // how often a pull was abandoned and moved again
-	doubted    map[ID]time.Time // what another one seems to have committed; since when
+	ended      map[ID]time.Time                   // told already; when last listed
+	abandoned  map[ID]*history                    // of these, as they were when nobody drove them any more
+	again      map[ID]int                         // how often a pull was abandoned and moved again
+	doubted    map[ID]map[digest.Digest]time.Time // blobs that another one seems to have committed; since when
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
@@ -58,7 +58,7 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		ended:      make(map[ID]time.Time),
 		abandoned:  make(map[ID]*history),
 		again:      make(map[ID]int),
-		doubted:    make(map[ID]time.Time),
+		doubted:    make(map[ID]map[digest.Digest]time.Time),
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
 		waiters:    waiters{served: make(map[waiterKey]bool)},
@@ -264,7 +264,10 @@ func (t *Tracker) forget(now time.Time) {
 		id.Again = times
 		return t.pulls[id] == nil && t.ended[id].IsZero()
 	})
-	maps.DeleteFunc(t.doubted, func(_ ID, since time.Time) bool { return now.Sub(since) > rememberEnded })
+	maps.DeleteFunc(t.doubted, func(_ ID, blobs map[digest.Digest]time.Time) bool {
+		maps.DeleteFunc(blobs, func(_ digest.Digest, since time.Time) bool { return now.Sub(since) > rememberEnded })
+		return len(blobs) == 0
+	})
 	maps.DeleteFunc(t.abandoned, func(id ID, _ *history) bool { return t.ended[id].IsZero() })
 }
 
