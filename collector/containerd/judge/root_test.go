@@ -294,68 +294,6 @@ func TestImageThatIsMade(t *testing.T) {
 	}
 }
 
-// containerd makes a manifest of one whose config says no media type, and records that.
-func TestManifestThatContainerdMakes(t *testing.T) {
-	w := newWorld(t)
-	i := w.pulled("app", 1, 2)
-	parts := append([]digest.Digest{i.config}, i.layers...)
-	made := w.put([]byte("made"), 3, "", parts...)
-	w.lease("a", 0, append(parts, i.manifest, made)...)
-	r := w.look(4)
-	if len(r) != 1 || r[0].Image.Root != i.manifest || !slices.Equal(r[0].AlsoRoots, []digest.Digest{made}) {
-		t.Errorf("readings %+v", r)
-	}
-}
-
-// The manifest that containerd makes may come too late to be seen in the lease.
-func TestManifestThatContainerdMakesAtTheEnd(t *testing.T) {
-	w := newWorld(t)
-	w.configType = "application/octet-stream"
-	i := w.pulled("app", 1, 2)
-	w.lease("a", 0, i.all()[1:]...)
-	w.look(2)
-	made := w.put([]byte("made"), 3, "", append([]digest.Digest{i.config}, i.layers...)...)
-	w.record("registry.example/app:v1", made, 3.1)
-	w.end("a")
-	if r := w.look(3.2); len(r) != 1 || !r[0].Gone || !slices.Equal(r[0].AlsoRoots, []digest.Digest{made}) {
-		t.Errorf("readings %+v", r)
-	}
-}
-
-// A manifest that lies below an index is no layer, also before it has its labels and if
-// nobody saw its ingest.
-func TestManifestWithoutLabelsIsNoLayer(t *testing.T) {
-	w := newWorld(t)
-	i := w.pulled("app", 1, 2)
-	info := w.infos[i.manifest]
-	info.Labels = nil
-	w.infos[i.manifest] = info
-	delete(w.bytes, i.manifest) // it cannot be read yet
-	w.lease("a", 0, i.index, i.manifest)
-	r := w.look(2)
-	if len(r) != 1 || len(r[0].Blobs) != 1 || !r[0].Blobs[i.manifest].Document {
-		t.Errorf("readings %+v", r)
-	}
-}
-
-// Of a manifest that cannot be read, what the lease brings is what the pull fetches.
-func TestManifestThatCannotBeRead(t *testing.T) {
-	w := newWorld(t)
-	i := w.pulled("app", 1, 2)
-	w.bytes[i.manifest] = []byte("{}")
-	l := w.lease("a", 0, i.index, i.manifest, i.config, i.layers[0])
-	delete(w.infos, i.layers[1])
-	w.open(l, "layer", i.layers[1], 2, 1<<20, 9<<20)
-	r := w.look(3)
-	if len(r) != 1 || r[0].Manifest != nil {
-		t.Fatalf("readings %+v", r)
-	}
-	b := r[0].Blobs
-	if !b[i.manifest].Document || b[i.config].Document || b[i.layers[0]].Document || b[i.layers[1]].Size != 9<<20 || b[i.layers[1]].Ingest.Offset != 1<<20 {
-		t.Errorf("blobs %+v", b)
-	}
-}
-
 // A root that was there is visited after somebody has looked.
 func TestRootThatIsVisitedLater(t *testing.T) {
 	w := newWorld(t)
@@ -413,22 +351,5 @@ func TestImageThatIsKeptWhileItIsPulled(t *testing.T) {
 	w.end("save")
 	if r := w.look(4); len(r) != 0 {
 		t.Errorf("readings %+v", r)
-	}
-}
-
-// Thousands of layers of a manifest that cannot be read are open at once: none is asked for.
-func TestOpenLayersCostNoCalls(t *testing.T) {
-	w := newWorld(t)
-	i := w.pulled("app", 1, 2)
-	w.bytes[i.manifest] = []byte("{}")
-	l := w.lease("a", 0, i.index, i.manifest)
-	for n := range 2000 {
-		w.open(l, "layer", digest.FromString(string(rune('a'+n))), 2, 0, 1<<20)
-	}
-	if r := w.look(3); len(r) != 1 || len(r[0].Blobs) != 2001 {
-		t.Fatalf("%d readings", len(r))
-	}
-	if w.asked > 20 {
-		t.Errorf("%d calls in a look", w.asked)
 	}
 }
