@@ -110,7 +110,7 @@ func (h *history) learnUnnamed(r Reading) {
 		}
 		if b.unnamed {
 			b.Size = max(b.Size, read.Size)
-			b.document = b.document || read.Document
+			b.document = read.Document // it may be known to be none once a layer has come
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package pull
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+)
 
 // How a pull ended that recorded nothing, fetched nothing and unpacked nothing is not known:
 // something else may have pinned the image. Where it did anything, or somebody says why, it
@@ -128,5 +132,21 @@ func TestGivenUpBeforeItsRootWasSeenOpen(t *testing.T) {
 	s.poll(3)
 	if len(s.ended) != 1 || s.ended[0].Outcome != Failure {
 		t.Errorf("ended %+v, want a failure", s.ended)
+	}
+}
+
+// What a manifest that cannot be read names is known only once a layer has come: until then
+// it may be a manifest, whose bytes are not the image's.
+func TestBlobThatIsNoDocumentAfterAll(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	config := a.Manifest.Config.Digest
+	a.Manifest = nil
+	a.Blobs = map[digest.Digest]Blob{config: {Held: true, Committed: at(0.1), Size: 10, Document: true}}
+	s.poll(1)
+	a.Blobs[config] = Blob{Held: true, Committed: at(0.1), Size: 10}
+	a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Size: 1000, Ingest: &Ingest{Offset: 500, Started: at(1), Updated: at(1.5)}}
+	if p := s.poll(2).Active[0]; p.Downloaded != 510 || p.TotalKnown || p.Phase != Downloading {
+		t.Errorf("%d bytes, size known %t, %s; want 510 of an unknown size, downloading", p.Downloaded, p.TotalKnown, p.Phase)
 	}
 }

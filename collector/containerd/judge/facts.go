@@ -102,11 +102,22 @@ func (f *facts) info(d digest.Digest) content.Info {
 // wasOpen tells that an ingest of a blob was seen since the lease was met.
 func (l *lease) wasOpen(d digest.Digest) bool { return l.opened[d] || l.kinds[d] != "" }
 
-// isDue tells whether a blob that had no labels when it was last asked for is worth asking
-// for again. They come a moment after it, on a slow disk many seconds: it is asked at once at
-// first, and then ever more rarely, a minute apart at the most.
-func (i *infoFact) isDue(now time.Time) bool {
-	return now.Sub(i.asked) >= min(i.asked.Sub(i.first), quietMost)
+// A blob that had no labels when it was last asked for is asked for again. They come a
+// moment after it, on a slow disk or of a large manifest many seconds: it is asked at once at
+// first, and then ever more rarely, a minute apart at the most. A lease that lists but few
+// blobs may be a pull that begins, and is not kept waiting for longer than labelGap at first.
+const (
+	fewBlobs   = 8
+	labelGap   = 500 * time.Millisecond
+	labelsFrom = 10 * time.Second
+)
+
+func (i *infoFact) isDue(now time.Time, listed int) bool {
+	gap := i.asked.Sub(i.first)
+	if listed <= fewBlobs && gap < labelsFrom {
+		gap = min(gap, labelGap)
+	}
+	return now.Sub(i.asked) >= min(gap, quietMost)
 }
 
 // Take takes the answer to one of the wants.

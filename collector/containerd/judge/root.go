@@ -89,7 +89,7 @@ func (k *Look) askContent(l *lease) {
 		}
 		switch {
 		case parts[d]:
-		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || known.isDue(k.now)):
+		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || known.isDue(k.now, len(l.content))):
 			k.freshInfo(l, d)
 		default:
 			k.info(l, d)

@@ -240,7 +240,7 @@ func TestBlobsOfNoPull(t *testing.T) {
 		}
 		w.look(2 + float64(s))
 	}
-	if limit := 2 * 40; w.asked > limit {
+	if limit := 2 * 60; w.asked > limit {
 		t.Errorf("%d calls in 300 looks, want %d at the most", w.asked, limit)
 	}
 	if limit := 60; listed > limit {
