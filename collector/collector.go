@@ -129,7 +129,7 @@ func (c *Collector) loop(ctx context.Context) {
 		case e := <-c.events:
 			c.tracker.Event(e)
 			woken = true
-			if wait := c.gap(took) - time.Since(polled); wait > 0 {
+			if wait := gap(took) - time.Since(polled); wait > 0 {
 				next.Reset(wait)
 				continue
 			}
@@ -142,18 +142,19 @@ func (c *Collector) loop(ctx context.Context) {
 		polled = time.Now()
 		took = polled.Sub(began)
 		if woken {
-			wait = min(wait, max(echoDelay, c.gap(took)))
+			wait = min(wait, max(echoDelay, gap(took)))
 		}
 		woken = false
 		next.Reset(wait)
 	}
 }
 
-// gap is the least time between polls when events come: a poll takes a fifth of the time
-// at the most, up to the interval at which polls are due anyway.
-func (c *Collector) gap(took time.Duration) time.Duration {
-	return max(eventGap, min(4*took, c.config.PollInterval))
-}
+// longestGap bounds how long events wait for a poll on a busy node: a pull may be over
+// within a second.
+const longestGap = 250 * time.Millisecond
+
+// gap is the least time between polls when events come: as long as the last one took.
+func gap(took time.Duration) time.Duration { return max(eventGap, min(took, longestGap)) }
 
 // drain takes the events that have come.
 func (c *Collector) drain() {

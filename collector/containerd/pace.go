@@ -31,18 +31,19 @@ const (
 	imageCallsRate   = 10
 )
 
-// pace keeps something to a fifth of the time, whatever it costs.
+// pace keeps something to half of the time, but for what takes long: then it is done again
+// after longestPause.
 type pace struct {
 	least time.Duration // from one time to the next
 	ended time.Time
 	took  time.Duration
 }
 
-// share is how many times as long as it took a pause is.
-const share = 4
+// longestPause is how long a pause is at the most: a pull may be over within a second.
+const longestPause = 250 * time.Millisecond
 
 func (p *pace) due(now time.Time) bool {
-	return now.Sub(p.ended) >= max(p.least, share*p.took)
+	return now.Sub(p.ended) >= max(p.least, min(p.took, longestPause))
 }
 
 func (p *pace) done(began, ended time.Time) { p.ended, p.took = ended, ended.Sub(began) }
