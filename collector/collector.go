@@ -177,7 +177,7 @@ func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
 	o, err := c.source.Observe(ctx)
 	took := time.Since(asked)
 	if ctx.Err() != nil && err != nil {
-		return 0 // what was read then is lost to nobody: the source reads it again
+		return 0 // the source reads again what this look had read
 	}
 	c.noteSource(err)
 	c.noteUnread(ctx, o.Unread)

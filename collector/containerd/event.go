@@ -27,8 +27,8 @@ var topics = []string{
 }
 
 // Watch hands over the events of containerd that pulls make. One goroutine only receives,
-// whatever is done with them: see [ring]. What falls out is as if the stream had been
-// broken: the polls tell of it, as far as it is stored.
+// whatever is done with them: see [ring]. What falls out is reported as if the stream had
+// been broken: the polls find it, as far as it is stored.
 func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -62,7 +62,10 @@ func (s *Source) handle(ctx context.Context, received *ring, emit func(pull.Even
 			return
 		case <-received.ready:
 		}
-		list, _ := received.take()
+		list, lost := received.take()
+		if lost > 0 {
+			emit(pull.Event{Time: time.Now().Round(0), Kind: pull.EventsLost})
+		}
 		for _, env := range list {
 			if ctx.Err() != nil {
 				return

@@ -120,7 +120,7 @@ const (
 	SnapshotPrepared                   // unpacking the layer with chain ID Digest began, or waits for its blob
 	SnapshotCommitted                  // the layer with chain ID Digest is unpacked
 	SnapshotRemoved                    // unpacking the layer with chain ID Digest was given up
-	EventsLost                         // the stream of events broke, and will be opened again: some may be missing
+	EventsLost                         // the stream of events broke, or some were dropped: some may be missing
 )
 
 // Event is something that happened in a runtime, at the time the runtime says.
