@@ -119,6 +119,7 @@ func TestPodsOfASpan(t *testing.T) {
 // known why.
 func TestOverBeforeItIsToldWhy(t *testing.T) {
 	r := newRecorded(t)
+	r.flusher.close(t.Context()) // it would deliver the last sample before the test reads it
 	p := running("a", 500)
 	r.Report(pull.Update{Time: time.Now(), SourceUp: true, Active: []pull.Pull{p}})
 	over := ended("a", pull.Failure, 500)
