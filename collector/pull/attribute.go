@@ -159,11 +159,26 @@ func (t *Tracker) schedule() map[*blob]time.Time {
 	schedule(all, t.slots)
 	starts := make(map[*blob]time.Time, len(all))
 	for _, tr := range all {
-		if !tr.start.IsZero() {
-			starts[tr.blob] = tr.start
+		if tr.start.IsZero() {
+			continue
+		}
+		starts[tr.blob] = tr.start
+		if tr.isSettled(t.observed) {
+			tr.blob.slot = tr.start
 		}
 	}
 	return starts
+}
+
+// unsettle lets it be inferred again when each blob got its slot, after it was found that
+// there are more slots.
+func (t *Tracker) unsettle() {
+	for _, h := range t.pulls {
+		h.root.slot = time.Time{}
+		for _, b := range h.blobs {
+			b.slot = time.Time{}
+		}
+	}
 }
 
 // transfers are the blobs that this pull fetches or has fetched. Those that are
@@ -174,7 +189,7 @@ func (h *history) transfers(ended time.Time) []*transfer {
 		if !b.ours {
 			return
 		}
-		tr := &transfer{blob: b, opened: h.openedAt(b), end: b.done()}
+		tr := &transfer{blob: b, opened: h.openedAt(b), end: b.done(), start: b.slot, settled: !b.slot.IsZero()}
 		if tr.end.IsZero() {
 			tr.end = ended
 		}

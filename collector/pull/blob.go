@@ -16,7 +16,8 @@ type blob struct {
 	commitSeen
 	pace
 
-	ours bool // concluded: this pull fetches it; else another one does, or it was there
+	ours bool      // concluded: this pull fetches it; else another one does, or it was there
+	slot time.Time // when it got its download slot, once that is settled
 }
 
 // lastReading is what the last reading of a blob had, and what the earlier ones had that

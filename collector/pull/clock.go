@@ -52,7 +52,7 @@ func (h *history) shift(by time.Duration) {
 }
 
 func (b *blob) shift(by time.Duration) {
-	for _, at := range []*time.Time{&b.opened, &b.moved, &b.updated, &b.committed, &b.lacked, &b.shown} {
+	for _, at := range []*time.Time{&b.opened, &b.moved, &b.updated, &b.committed, &b.lacked, &b.shown, &b.slot} {
 		*at = shifted(*at, by)
 	}
 	b.pace.shift(by)

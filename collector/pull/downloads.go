@@ -68,7 +68,7 @@ func atOnce(blobs []*blob, after time.Time) (most int, at time.Time) {
 				n++
 			}
 		}
-		if n > most {
+		if n > most || (n == most && b.since.Before(at)) {
 			most, at = n, b.since
 		}
 	}

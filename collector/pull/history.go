@@ -72,6 +72,7 @@ func (h *history) learn(r Reading, o Observation) {
 	}
 	h.records = append(h.records, r.Records...)
 	h.alsoRoots = r.AlsoRoots
+	h.root.Digest = h.image.Root
 	h.root.learn(r.Root, h.created)
 	h.learnUnnamed(r)
 	for d, b := range h.blobs {

@@ -83,15 +83,16 @@ func (j *journal) last(m mark, from, to time.Time) time.Time {
 	return time.Time{}
 }
 
-// forget drops what happened before a time.
-func (j *journal) forget(before time.Time) {
+// forget drops the events that are not to be kept.
+func (j *journal) forget(keeps func(m mark, at time.Time) bool) {
 	keep := j.order[:0]
 	for _, m := range j.order {
-		if j.events[m][0].Time.Before(before) {
-			j.drop(m)
-		} else {
+		if keeps(m, j.events[m][0].Time) {
 			keep = append(keep, m)
+		} else {
+			j.drop(m)
 		}
 	}
+	clear(j.order[len(keep):])
 	j.order = keep
 }

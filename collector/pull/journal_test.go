@@ -2,6 +2,7 @@ package pull
 
 import (
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -28,7 +29,7 @@ func TestJournal(t *testing.T) {
 	if got := j.first(m, at(1.5), at(2.5)); !got.IsZero() {
 		t.Errorf("first %v, want none", got)
 	}
-	j.forget(at(2.5))
+	j.forget(func(_ mark, happened time.Time) bool { return !happened.Before(at(2.5)) })
 	if got := j.first(m, at(0), at(9)); !got.Equal(at(3)) {
 		t.Errorf("first %v after forgetting, want 3 s", got)
 	}

@@ -62,6 +62,7 @@ func (w *world) step(now float64) {
 			}
 			if offset < 0 {
 				p.opened[i] = now
+				w.happens(SnapshotPrepared, now, p.Manifest.ChainIDs[i])
 			}
 			p.layers[i] = min(offset+1+w.rand.Int64N(600), layerSize)
 			if p.layers[i] == layerSize {
@@ -136,6 +137,7 @@ type checks struct {
 	ended    map[ID]bool
 	progress map[ID]float64
 	last     map[ID]ChangeKind
+	seen     func(Update) // if not nil, gets each update that is held
 }
 
 func newChecks(t *testing.T) *checks {
@@ -145,6 +147,9 @@ func newChecks(t *testing.T) *checks {
 
 func (c *checks) hold(u Update) {
 	c.t.Helper()
+	if c.seen != nil {
+		c.seen(u)
+	}
 	for _, p := range u.Started {
 		if c.started[p.ID] {
 			c.t.Errorf("%s started twice", p.ID.Lease)

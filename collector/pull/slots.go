@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -11,6 +12,9 @@ type transfer struct {
 	opened time.Time
 	end    time.Time // committed or given up; zero while it is open
 	start  time.Time // got its slot; zero while it waits
+
+	// settled tells that start is known for good: what comes later does not change it.
+	settled bool
 }
 
 // schedule infers when each transfer got its download slot. From 2.1 containerd
@@ -19,7 +23,9 @@ type transfer struct {
 // transfer.go:59 @v2.4.2); nothing tells when a slot was got, but each one was
 // freed by the end of another transfer.
 func schedule(transfers []*transfer, slots int) {
-	slices.SortFunc(transfers, func(a, b *transfer) int { return a.opened.Compare(b.opened) })
+	slices.SortFunc(transfers, func(a, b *transfer) int {
+		return cmp.Or(a.opened.Compare(b.opened), cmp.Compare(a.blob.Digest, b.blob.Digest))
+	})
 	if slots <= 0 {
 		for _, t := range transfers {
 			t.start = t.opened
@@ -29,6 +35,12 @@ func schedule(transfers []*transfer, slots int) {
 	held := make([]slot, slots)
 	for _, t := range transfers {
 		next := earliest(held)
+		if t.settled {
+			if !t.endedBy(next.free) {
+				next.hold(t)
+			}
+			continue
+		}
 		if t.givenUpBy(next.free) {
 			continue // while it waited
 		}
@@ -36,7 +48,7 @@ func schedule(transfers []*transfer, slots int) {
 			t = silent.passOn(t)
 			next = earliest(held)
 		}
-		if next.free != never {
+		if !t.endedBy(next.free) {
 			next.take(t, next.free)
 		}
 		t.correct()
@@ -54,6 +66,11 @@ var never = time.Unix(1<<60, 0)
 // take gives a slot that is free from a time on to a transfer.
 func (s *slot) take(t *transfer, free time.Time) {
 	t.start = later(t.opened, free)
+	s.hold(t)
+}
+
+// hold lets a transfer have the slot until its end.
+func (s *slot) hold(t *transfer) {
 	s.by, s.free = t, never
 	if !t.end.IsZero() {
 		s.free = t.end
@@ -76,7 +93,7 @@ func (s *slot) passOn(t *transfer) (waits *transfer) {
 func lastSilent(held []slot) (last *slot) {
 	for i := range held {
 		t := held[i].by
-		if t != nil && t.end.IsZero() && t.blob.moved.IsZero() && (last == nil || last.by.opened.Before(t.opened)) {
+		if t != nil && !t.settled && t.end.IsZero() && t.blob.moved.IsZero() && (last == nil || last.by.opened.Before(t.opened)) {
 			last = &held[i]
 		}
 	}
@@ -87,6 +104,12 @@ func lastSilent(held []slot) (last *slot) {
 func (t *transfer) seenBefore(at time.Time) bool {
 	moved := !t.blob.moved.IsZero() && t.blob.moved.Before(at)
 	return moved || (!t.blob.committed.IsZero() && t.end.Before(at))
+}
+
+// endedBy tells whether the transfer had ended when a slot was freed, or that is never freed:
+// if it had one it was another, of which nothing is known.
+func (t *transfer) endedBy(free time.Time) bool {
+	return free.Equal(never) || (!t.end.IsZero() && t.end.Before(free))
 }
 
 // givenUpBy tells whether the transfer was given up before a time without having
@@ -105,6 +128,24 @@ func (t *transfer) correct() {
 			t.start = seen
 		}
 	}
+}
+
+// How long it takes until the start of a transfer is settled: after it was seen to have had a
+// slot, or after it is taken to have one and shows no byte.
+const (
+	settledSeen   = time.Minute
+	settledSilent = 10 * time.Minute
+)
+
+// isSettled tells whether what comes from now on changes nothing of when a transfer got its
+// slot.
+func (t *transfer) isSettled(now time.Time) bool {
+	for _, seen := range []time.Time{t.blob.moved, t.end} {
+		if !seen.IsZero() && now.Sub(seen) > settledSeen {
+			return true
+		}
+	}
+	return now.Sub(t.start) > settledSilent
 }
 
 // earliest is the slot that is free first.

@@ -30,6 +30,7 @@ type Tracker struct {
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
 	observed   time.Time      // the last observation
+	forgot     time.Time      // when what nobody can ask for was last dropped
 	commits    commitEvents
 	waiters    waiters
 }
@@ -109,14 +110,16 @@ type Update struct {
 	Err  error
 }
 
-// Observe merges an observation and returns what it led to. One that is older
+// Observe merges an observation and returns what it led to. One that is not newer
 // than the last tells nothing.
 func (t *Tracker) Observe(o Observation) Update {
 	if o.Stepped != 0 {
 		t.shift(o.Stepped, o.Time)
 	}
-	if o.Time.Before(t.observed) {
-		return t.changed(Update{Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule())})
+	if !o.Time.After(t.observed) {
+		return t.changed(Update{
+			Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule()), Slots: t.slots, SlotsConfigured: o.Slots,
+		})
 	}
 	o.Pulls = slices.Clone(o.Pulls) // their IDs may change
 	revived := t.revive(o)
@@ -170,6 +173,7 @@ func (t *Tracker) Observe(o Observation) Update {
 
 	if t.downloads.count(t.pulls, t.slots, o.Time) {
 		t.slots = t.downloads.slots(o.Slots)
+		t.unsettle()
 		starts = t.schedule()
 	}
 
@@ -199,6 +203,7 @@ func (t *Tracker) Observe(o Observation) Update {
 		u.Ended = append(u.Ended, p)
 	}
 	u.Active = t.active(o.Time, starts)
+	t.forgetWaiters(o.Time)
 	t.forget(o.Time)
 	return t.changed(u)
 }
@@ -233,42 +238,14 @@ func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob
 	if p.Outcome != Success && (h.lost || h.lostBytes()) {
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes) // as of the last observation
 	}
-	t.past = append(t.past, h.transfers(end.at)...)
+	if t.slots > 0 {
+		t.past = append(t.past, h.transfers(end.at)...)
+	}
 	t.lose(h, now)
 	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool {
 		return c.by == h.id && c.committed.IsZero() // given up, another pull may fetch it
 	})
 	return p
-}
-
-// rememberEnded is how long an ended pull that the runtime no longer lists is
-// remembered, so that a late observation does not bring it back.
-const rememberEnded = 10 * time.Minute
-
-// forget drops what no running or coming pull can ask for.
-func (t *Tracker) forget(now time.Time) {
-	oldest := now.Add(-time.Minute)
-	for _, h := range t.pulls {
-		oldest = earlier(oldest, h.created)
-	}
-	t.journal.forget(oldest)
-	maps.DeleteFunc(t.used, func(e Event, _ bool) bool { return e.Time.Before(oldest) })
-	maps.DeleteFunc(t.claims, func(_ claimKey, c claim) bool {
-		_, running := t.pulls[c.by]
-		return !running && c.committed.Before(oldest)
-	})
-	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
-	t.forgetWaiters(now)
-	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > rememberEnded })
-	maps.DeleteFunc(t.again, func(id ID, times int) bool {
-		id.Again = times
-		return t.pulls[id] == nil && t.ended[id].IsZero()
-	})
-	maps.DeleteFunc(t.doubted, func(_ ID, blobs map[digest.Digest]time.Time) bool {
-		maps.DeleteFunc(blobs, func(_ digest.Digest, since time.Time) bool { return now.Sub(since) > rememberEnded })
-		return len(blobs) == 0
-	})
-	maps.DeleteFunc(t.abandoned, func(id ID, _ *history) bool { return t.ended[id].IsZero() })
 }
 
 // byEnd sorts pulls such that the one that was gone first is settled first: its
