@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -149,12 +150,8 @@ func (c *Collector) loop(ctx context.Context) {
 	}
 }
 
-// longestGap bounds how long events wait for a poll on a busy node: a pull may be over
-// within a second.
-const longestGap = 250 * time.Millisecond
-
 // gap is the least time between polls when events come: as long as the last one took.
-func gap(took time.Duration) time.Duration { return max(eventGap, min(took, longestGap)) }
+func gap(took time.Duration) time.Duration { return max(eventGap, min(took, limits.EventPause)) }
 
 // drain takes the events that have come.
 func (c *Collector) drain() {

@@ -14,13 +14,11 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
-// askTime is how long the answers of one look may take. What is left then the next look
-// asks for: a manifest may have 10,000 layers, and other pulls wait to be reported.
-const askTime = 2 * time.Second
-
-// answer asks containerd for all that a look wants.
+// answer asks containerd for all that a look wants, for limits.LookTime at the most: other
+// pulls wait to be reported.
 func (s *Source) answer(ctx context.Context, namespace string, look *judge.Look) error {
 	began := time.Now()
 	for {
@@ -29,7 +27,7 @@ func (s *Source) answer(ctx context.Context, namespace string, look *judge.Look)
 			return nil
 		}
 		for _, w := range wants {
-			if time.Since(began) > askTime {
+			if time.Since(began) > limits.LookTime {
 				return nil
 			}
 			a, err := s.ask(ctx, namespace, w)
@@ -69,7 +67,7 @@ func (s *Source) ask(ctx context.Context, namespace string, w judge.Want) (a jud
 
 // read returns the content of a small blob.
 func (s *Source) read(ctx context.Context, w judge.Want) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, limits.CallTime)
 	defer cancel()
 	b, err := content.ReadBlob(ctx, s.client.content, ocispec.Descriptor{Digest: w.Digest, Size: w.Size})
 	if err != nil {

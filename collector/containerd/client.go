@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	imagesapi "github.com/containerd/containerd/api/services/images/v1"
 	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
@@ -32,6 +31,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // allowed are the gRPC methods that may be called on containerd, all of which
@@ -50,9 +51,6 @@ var allowed = map[string]bool{
 	"/containerd.services.snapshots.v1.Snapshots/Stat":           true,
 	"/containerd.services.version.v1.Version/Version":            true,
 }
-
-// callTimeout bounds every unary call, and how long a reconnect backs off.
-const callTimeout = 3 * time.Second
 
 // client is containerd's API as far as it is called, by the proxies that containerd's
 // own client is made of. That one also links what it takes to fetch, unpack and run
@@ -74,10 +72,10 @@ type client struct {
 // The connection is as containerd's own client makes it (client.go:137 @v2.4.2).
 func dial(address string) (*client, error) {
 	retry := backoff.DefaultConfig
-	retry.MaxDelay = callTimeout
+	retry.MaxDelay = limits.CallTime
 	conn, err := grpc.NewClient(dialer.DialAddress(address),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: callTimeout}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: limits.CallTime}),
 		grpc.WithContextDialer(dialer.ContextDialer),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
@@ -122,7 +120,7 @@ func guardUnary(ctx context.Context, method string, req, reply any, cc *grpc.Cli
 	if err := permit(method); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(untraced(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(untraced(ctx), limits.CallTime)
 	defer cancel()
 	return invoke(ctx, method, req, reply, cc, opts...)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/containerd/v2/core/leases"
 
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // inbox is what was noted as events came, for the next look at each namespace.
@@ -21,13 +22,6 @@ type seenLease struct {
 	created       int64 // Unix time in ns
 }
 
-const (
-	// maxSeen bounds the leases that wait for the next look.
-	maxSeen = 256
-	// maxRecords bounds the image records of a namespace that wait for the next look.
-	maxRecords = 64
-)
-
 func newInbox() inbox {
 	return inbox{leases: make(map[seenLease]judge.Listed), records: make(map[string][]judge.Record)}
 }
@@ -35,7 +29,7 @@ func newInbox() inbox {
 // noteLease takes note of a lease as it is now.
 func (i *inbox) noteLease(namespace string, seen judge.Listed) {
 	key := seenLease{namespace, seen.Lease.ID, seen.Lease.CreatedAt.UnixNano()}
-	if _, again := i.leases[key]; again || len(i.leases) < maxSeen {
+	if _, again := i.leases[key]; again || len(i.leases) < limits.SeenLeases {
 		i.leases[key] = seen
 	}
 }
@@ -44,7 +38,7 @@ func (i *inbox) noteLease(namespace string, seen judge.Listed) {
 // many.
 func (i *inbox) noteRecord(namespace string, r judge.Record) {
 	list := i.records[namespace]
-	if len(list) == maxRecords {
+	if len(list) == limits.SeenRecords {
 		list = slices.Delete(list, 0, 1)
 	}
 	i.records[namespace] = append(list, r)

@@ -1,6 +1,10 @@
 package containerd
 
-import "time"
+import (
+	"time"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
+)
 
 // allowance limits how often something is done: so many times at once, and then at a rate.
 type allowance struct {
@@ -24,26 +28,16 @@ func (a *allowance) take(now time.Time) bool {
 	return true
 }
 
-// The node's pulls write two records each that are asked for. 40 that end at once are
-// within the first number, imports and relabelings are held to the second.
-const (
-	imageCallsAtOnce = 100
-	imageCallsRate   = 10
-)
-
 // pace keeps something to half of the time, but for what takes long: then it is done again
-// after longestPause.
+// after limits.EventPause.
 type pace struct {
 	least time.Duration // from one time to the next
 	ended time.Time
 	took  time.Duration
 }
 
-// longestPause is how long a pause is at the most: a pull may be over within a second.
-const longestPause = 250 * time.Millisecond
-
 func (p *pace) due(now time.Time) bool {
-	return now.Sub(p.ended) >= max(p.least, min(p.took, longestPause))
+	return now.Sub(p.ended) >= max(p.least, min(p.took, limits.EventPause))
 }
 
 func (p *pace) done(began, ended time.Time) { p.ended, p.took = ended, ended.Sub(began) }

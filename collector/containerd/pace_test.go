@@ -3,6 +3,8 @@ package containerd
 import (
 	"testing"
 	"time"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 func TestAllowance(t *testing.T) {
@@ -31,7 +33,7 @@ func TestAllowance(t *testing.T) {
 func TestPace(t *testing.T) {
 	p := pace{least: 5 * time.Millisecond}
 	began := time.Unix(1000, 0)
-	for _, test := range []struct{ took, pause time.Duration }{{time.Millisecond, 5 * time.Millisecond}, {50 * time.Millisecond, 50 * time.Millisecond}, {2 * time.Second, longestPause}} {
+	for _, test := range []struct{ took, pause time.Duration }{{time.Millisecond, 5 * time.Millisecond}, {50 * time.Millisecond, 50 * time.Millisecond}, {2 * time.Second, limits.EventPause}} {
 		ended := began.Add(test.took)
 		p.done(began, ended)
 		if p.due(ended.Add(test.pause-1)) || !p.due(ended.Add(test.pause)) {

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/events"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // ring keeps events until they are taken, the newest ones if there are too many. Whoever
@@ -17,14 +19,11 @@ type ring struct {
 	lost   int // since they were last taken
 }
 
-// maxRing is how many events wait at most. A pull of 120 layers makes about 400.
-const maxRing = 2048
-
 func newRing() *ring { return &ring{ready: make(chan struct{}, 1)} }
 
 func (r *ring) put(e *events.Envelope) {
 	r.mu.Lock()
-	if len(r.events) == maxRing {
+	if len(r.events) == limits.WaitingEvents {
 		r.events = r.events[1:] // append makes room anew, and lets go of what fell out
 		r.lost++
 	}

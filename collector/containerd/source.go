@@ -31,6 +31,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -72,7 +73,7 @@ func New(config Config) (*Source, error) {
 	return &Source{
 		config: config, client: c, lost: time.Now(),
 		namespaces: make(map[string]*judge.Namespace), inbox: newInbox(),
-		sightings: pace{least: sightGap}, imageCalls: allowance{most: imageCallsAtOnce, rate: imageCallsRate},
+		sightings: pace{least: sightGap}, imageCalls: allowance{most: limits.RecordCalls, rate: limits.RecordCallsPerSec},
 	}, nil
 }
 

@@ -172,7 +172,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func watchPods(t *testing.T, a *api, limits limits) *watched {
+func watchPods(t *testing.T, a *api, patience patience) *watched {
 	t.Helper()
 	w := &watched{T: t, told: make(chan pull.Waiting, 100), log: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -180,9 +180,9 @@ func watchPods(t *testing.T, a *api, limits limits) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.limits = limits
-	if p.limits.retry == nil {
-		p.limits.retry = &wait.Backoff{Duration: 100 * time.Millisecond, Cap: time.Second, Steps: 10, Factor: 2}
+	p.patience = patience
+	if p.patience.retry == nil {
+		p.patience.retry = &wait.Backoff{Duration: 100 * time.Millisecond, Cap: time.Second, Steps: 10, Factor: 2}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

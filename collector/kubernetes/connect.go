@@ -15,11 +15,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
-)
 
-// maxList bounds the answer to a list. A node has a few hundred pods at most, of
-// some ten KiB each.
-const maxList = 64 << 20
+	"github.com/pulltrace/pulltrace/collector/limits"
+)
 
 // connect returns a client that knows pods and nothing else.
 func connect(kubeconfig string) (*rest.RESTClient, error) {
@@ -62,7 +60,7 @@ func configOf(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-// bounded cuts answers that are no watch at maxList, which is then an error of
+// bounded cuts answers that are no watch at limits.PodList, which is then an error of
 // whoever decodes them.
 type bounded struct{ next http.RoundTripper }
 
@@ -71,7 +69,7 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || r.URL.Query().Get("watch") != "" {
 		return resp, err
 	}
-	resp.Body = http.MaxBytesReader(nil, resp.Body, maxList)
+	resp.Body = http.MaxBytesReader(nil, resp.Body, limits.PodList)
 	return resp, nil
 }
 

@@ -29,14 +29,14 @@ type Config struct {
 
 // Pods are the pods of a node.
 type Pods struct {
-	node   string
-	client *rest.RESTClient
-	log    *slog.Logger
-	limits limits
+	node     string
+	client   *rest.RESTClient
+	log      *slog.Logger
+	patience patience
 }
 
-// limits are how long to wait for the API server.
-type limits struct {
+// patience is how long to wait for the API server.
+type patience struct {
 	answer  time.Duration // for a list, and for the beginning of a watch
 	silence time.Duration // within a watch; the API server sends a bookmark each minute (apiserver, cacher.go:78 @v0.37.2)
 
@@ -56,7 +56,7 @@ func New(c Config) (*Pods, error) {
 	}
 	return &Pods{
 		node: c.Node, client: client, log: c.Logger,
-		limits: limits{answer: 30 * time.Second, silence: 3 * time.Minute},
+		patience: patience{answer: 30 * time.Second, silence: 3 * time.Minute},
 	}, nil
 }
 
@@ -92,7 +92,7 @@ func (p *Pods) reflect(ctx context.Context, l *level) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	w := &watcher{pods: p, level: l, running: ctx, expired: end}
-	r := cache.NewReflectorWithOptions(w, &Pod{}, l, cache.ReflectorOptions{Name: "pods", Backoff: p.limits.retry})
+	r := cache.NewReflectorWithOptions(w, &Pod{}, l, cache.ReflectorOptions{Name: "pods", Backoff: p.patience.retry})
 	// It may sleep between two attempts for longer than ctx lasts.
 	go r.RunWithContext(ctx)
 	<-ctx.Done()

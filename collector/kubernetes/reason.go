@@ -3,12 +3,9 @@ package kubernetes
 import (
 	"strings"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
-
-// maxMessage is how much of a message is read. What containerd itself says is
-// within some hundred bytes of the beginning.
-const maxMessage = 4 << 10
 
 // errorType is why a pull failed, by kubelet's reason and the runtime's message.
 //
@@ -20,7 +17,7 @@ func errorType(reason, message string) pull.ErrorType {
 	if reason == reasonSignature {
 		return pull.ErrRejected
 	}
-	message = message[:min(len(message), maxMessage)]
+	message = message[:min(len(message), limits.Message)]
 	code, message := cutCode(message)
 	if code == "Unavailable" {
 		return pull.ErrOther // it is the runtime that does not answer

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -64,7 +65,7 @@ func TestErrorTypeByReason(t *testing.T) {
 		{reasonFailed, "", pull.ErrOther},
 		{reasonFailed, "rpc error: code = DeadlineExceeded desc = stream terminated by RST_STREAM", pull.ErrTimeout},
 		{reasonFailed, "rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused\"", pull.ErrOther},
-		{reasonFailed, "failed to pull image: " + strings.Repeat("x", maxMessage) + ": no space left on device", pull.ErrOther},
+		{reasonFailed, "failed to pull image: " + strings.Repeat("x", limits.Message) + ": no space left on device", pull.ErrOther},
 	} {
 		if got := errorType(test.reason, test.message); got != test.want {
 			t.Errorf("%s %.120q: %s, want %s", test.reason, test.message, got, test.want)

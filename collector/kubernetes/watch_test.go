@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-var patient = limits{answer: 10 * time.Second, silence: time.Minute}
+var patient = patience{answer: 10 * time.Second, silence: time.Minute}
 
 func TestStreamedList(t *testing.T) {
 	t.Parallel()
@@ -131,7 +131,7 @@ func TestExpiredAfterFailures(t *testing.T) {
 	gone := event("ERROR", statusOf4xx(410, "Expired", "too old resource version: 5 (99)"))
 	a := newAPI(t, firstly(list("5"), list("99", podJSON("b", "90", creating))),
 		firstly(noWatchList, streams(gone), noWatchList, streams()))
-	w := watchPods(t, a, limits{answer: 10 * time.Second, silence: time.Minute, retry: &wait.Backoff{Duration: time.Hour}})
+	w := watchPods(t, a, patience{answer: 10 * time.Second, silence: time.Minute, retry: &wait.Backoff{Duration: time.Hour}})
 	w.wants("no pod", "up=true")
 	w.wants("read again", "up=true b/c")
 }
@@ -140,7 +140,7 @@ func TestAnswerThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	never := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	a := newAPI(t, never, never)
-	w := watchPods(t, a, limits{answer: 300 * time.Millisecond, silence: time.Minute})
+	w := watchPods(t, a, patience{answer: 300 * time.Millisecond, silence: time.Minute})
 	w.wants("nothing comes", "up=false")
 	w.logged("no answer within 300ms", 1)
 	a.set(list("5"), streams(bookmark("5", initialEventsEnd)))
@@ -154,7 +154,7 @@ func TestSilence(t *testing.T) {
 	a := newAPI(t, list("5", podJSON("a", "3", creating)), firstly(
 		streams(event("ADDED", podJSON("a", "3", creating)), bookmark("5", initialEventsEnd), bookmark("77", "")),
 		streams(event("MODIFIED", podJSON("a", "80", running)))))
-	w := watchPods(t, a, limits{answer: 10 * time.Second, silence: 500 * time.Millisecond})
+	w := watchPods(t, a, patience{answer: 10 * time.Second, silence: 500 * time.Millisecond})
 	w.wants("the pods", "up=true a/c")
 	w.wants("the next watch", "up=true")
 	if asked := a.asked(); len(asked) < 2 || !strings.Contains(asked[1], "resourceVersion=77") {
@@ -180,7 +180,7 @@ func TestStreamsThatAreBroken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t, list("2"), firstly(broken, broken, broken, good)) // the pod is in the good one alone
-			w := watchPods(t, a, limits{answer: 10 * time.Second, silence: time.Second})
+			w := watchPods(t, a, patience{answer: 10 * time.Second, silence: time.Second})
 			for deadline := time.After(20 * time.Second); ; {
 				select {
 				case x := <-w.told:

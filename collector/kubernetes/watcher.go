@@ -35,7 +35,7 @@ func (w *watcher) Watch(o metav1.ListOptions) (watch.Interface, error) {
 
 // ListWithContext is List.
 func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.pods.limits.answer)
+	ctx, cancel := context.WithTimeout(ctx, w.pods.patience.answer)
 	defer cancel()
 	w.level.listing()
 	list := &PodList{}
@@ -51,8 +51,8 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 // is silent for longer than any is, is taken for gone.
 func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	late := time.AfterFunc(w.pods.limits.answer, func() {
-		cancel(fmt.Errorf("no answer within %s", w.pods.limits.answer))
+	late := time.AfterFunc(w.pods.patience.answer, func() {
+		cancel(fmt.Errorf("no answer within %s", w.pods.patience.answer))
 	})
 	o.Watch = true
 	inner, err := w.pods.client.Get().Resource("pods").VersionedParams(w.narrow(&o), metav1.ParameterCodec).Watch(ctx)
@@ -70,7 +70,7 @@ func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (w
 	}
 	w.level.watching(o.SendInitialEvents != nil && *o.SendInitialEvents)
 	s := &stream{inner: inner, end: func() { cancel(nil) }, events: make(chan watch.Event), done: make(chan struct{})}
-	go s.run(w.pods.limits.silence, func(err error) { w.failed("watch", err) })
+	go s.run(w.pods.patience.silence, func(err error) { w.failed("watch", err) })
 	return s, nil
 }
 

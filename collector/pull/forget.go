@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // What a Tracker remembers depends on what runs now, not on how much has ended since the
@@ -21,11 +23,6 @@ const (
 	// rememberEnded is how long an ended pull that the runtime no longer lists is
 	// remembered, so that a late observation does not bring it back.
 	rememberEnded = 10 * time.Minute
-	// maxEnded, maxClaims and maxPast bound what is remembered of ended pulls, of blobs and
-	// snapshots that came, and of downloads that had a slot.
-	maxEnded  = 8192
-	maxClaims = 16384
-	maxPast   = 1024
 )
 
 // need is what the running pulls may still ask for of what is past.
@@ -112,7 +109,7 @@ func (t *Tracker) forgetClaims(n need) {
 			return !running && !n.has(key, c.committed)
 		})
 	}
-	if drop(n); len(t.claims) > maxClaims {
+	if drop(n); len(t.claims) > limits.Claims {
 		n.unnamed = nil // a pull whose manifest does not come may take for its own what another one brought
 		drop(n)
 	}
@@ -129,7 +126,7 @@ func (t *Tracker) forgetPast(oldest time.Time) {
 		}
 	}
 	t.past = slices.DeleteFunc(t.past, func(p *transfer) bool { return p.end.Before(oldest) })
-	if more := len(t.past) - maxPast; more > 0 {
+	if more := len(t.past) - limits.Downloads; more > 0 {
 		slices.SortFunc(t.past, func(a, b *transfer) int { return a.end.Compare(b.end) })
 		t.past = slices.Delete(t.past, 0, more)
 	}
@@ -137,7 +134,7 @@ func (t *Tracker) forgetPast(oldest time.Time) {
 
 func (t *Tracker) forgetEnded(now time.Time) {
 	after := rememberEnded
-	if len(t.ended) > maxEnded {
+	if len(t.ended) > limits.EndedPulls {
 		after = recent
 	}
 	maps.DeleteFunc(t.ended, func(_ ID, last time.Time) bool { return now.Sub(last) > after })

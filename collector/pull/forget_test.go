@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // What a stalled pull, or one whose manifest does not come, lets the Tracker remember does
@@ -25,11 +27,11 @@ func TestWhatStaysPinsNothing(t *testing.T) {
 		}, 1, 200},
 		"a layer that waits for a slot, as it seems": {func(s *scene) {
 			s.lease("stalled", "stalled", 0, 1).open(0, 0.1, 0, 0.1)
-		}, 3, maxPast + 50},
+		}, 3, limits.Downloads + 50},
 		"no manifest": {func(s *scene) {
 			a := s.lease("stalled", "stalled", 0, 1)
 			a.Manifest, a.Blobs, a.Chains = nil, nil, nil
-		}, 1, maxClaims + 200},
+		}, 1, limits.Claims + 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(3)

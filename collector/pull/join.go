@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // waiters are who waits for images, as the orchestrator tells.
@@ -25,16 +27,13 @@ type waiterKey struct{ uid, container, volume string }
 
 func (w Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Volume} }
 
-// maxAttempts bounds the attempts that wait to be explained.
-const maxAttempts = 1000
-
 // Wait takes note of who waits for images. What it changes shows in the next
 // [Tracker.Observe].
 func (t *Tracker) Wait(w Waiting) {
 	s := &t.waiters
 	s.watched, s.up, s.now = true, w.Up, w.Waiters
 	s.failed = append(s.failed, w.Failed...)
-	if more := len(s.failed) - maxAttempts; more > 0 {
+	if more := len(s.failed) - limits.Failures; more > 0 {
 		s.failed = slices.Delete(s.failed, 0, more)
 	}
 	for _, a := range w.Failed {

@@ -5,10 +5,9 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
-)
 
-// maxEvents bounds the journal. A pull of 120 layers makes about 400 events.
-const maxEvents = 16384
+	"github.com/pulltrace/pulltrace/collector/limits"
+)
 
 // journal keeps recent events, because an event may come before the reading
 // that says which pull it belongs to.
@@ -38,7 +37,7 @@ func (j *journal) add(e Event) {
 	}
 	j.events[m] = slices.Insert(list, at, e)
 	j.order = append(j.order, m)
-	if len(j.order) > maxEvents {
+	if len(j.order) > limits.Events {
 		j.drop(j.order[0])
 		j.order = j.order[1:]
 	}

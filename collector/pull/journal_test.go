@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 func TestJournal(t *testing.T) {
@@ -40,10 +42,10 @@ func TestJournal(t *testing.T) {
 
 func TestJournalIsBounded(t *testing.T) {
 	var j journal
-	for i := range maxEvents + 100 {
+	for i := range limits.Events + 100 {
 		j.add(Event{Time: at(float64(i)), Kind: BlobCommitted, Digest: digest.FromString("x")})
 	}
-	if got := len(j.events[mark{kind: BlobCommitted, digest: digest.FromString("x")}]); got != maxEvents {
-		t.Errorf("%d events kept, want %d", got, maxEvents)
+	if got := len(j.events[mark{kind: BlobCommitted, digest: digest.FromString("x")}]); got != limits.Events {
+		t.Errorf("%d events kept, want %d", got, limits.Events)
 	}
 }

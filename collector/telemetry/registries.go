@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	standard "go.opentelemetry.io/otel/semconv/v1.43.0"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 	"github.com/pulltrace/pulltrace/semconv"
 )
@@ -32,16 +33,13 @@ type ending struct {
 	err     pull.ErrorType
 }
 
-// maxRegistries bounds the number of registries that are told apart.
-const maxRegistries = 64
-
 // registry returns the totals of a host, or those of all that are not told
 // apart.
 func (r *Reporter) registry(host string) *registry {
 	if known := r.registries[host]; known != nil {
 		return known
 	}
-	if host == "" || len(r.registries) >= maxRegistries {
+	if host == "" || len(r.registries) >= limits.Registries {
 		host = semconv.RegistryOther
 		if other := r.registries[host]; other != nil {
 			return other

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"testing"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 	"github.com/pulltrace/pulltrace/semconv"
 )
@@ -40,7 +41,7 @@ func TestCountersBeginWithZero(t *testing.T) {
 
 func TestRegistriesAreBounded(t *testing.T) {
 	r := newRecorded(t)
-	for i := range maxRegistries {
+	for i := range limits.Registries {
 		host := string(rune('a'+i%26)) + string(rune('a'+i/26))
 		if got := r.registry(host).name; got != host {
 			t.Fatalf("registry %d is %q, want %q", i, got, host)
@@ -53,7 +54,7 @@ func TestRegistriesAreBounded(t *testing.T) {
 			t.Errorf("%q is told as %q, want %q", host, got, want)
 		}
 	}
-	if got := len(r.registries); got != maxRegistries+1 {
-		t.Errorf("%d registries are kept, want %d and the rest as one", got, maxRegistries)
+	if got := len(r.registries); got != limits.Registries+1 {
+		t.Errorf("%d registries are kept, want %d and the rest as one", got, limits.Registries)
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // Kind is what a [Want] asks for.
@@ -117,7 +119,7 @@ func (i *infoFact) isDue(now time.Time, listed int) bool {
 	if listed <= fewBlobs && gap < labelsFrom {
 		gap = min(gap, labelGap)
 	}
-	return now.Sub(i.asked) >= min(gap, quietMost)
+	return now.Sub(i.asked) >= min(gap, limits.QuietLease)
 }
 
 // Take takes the answer to one of the wants.
@@ -202,7 +204,7 @@ func (k *Look) document(l *lease, d digest.Digest) *document {
 	switch info := k.info(l, d); {
 	case info.Digest == "", l.unread[d] == k.number:
 		return nil
-	case info.Size > maxDocument:
+	case info.Size > limits.Document:
 		l.documents[d] = &document{}
 	default:
 		k.want(l, Want{Kind: WantDocument, Digest: d, Size: info.Size})
@@ -221,7 +223,7 @@ func (k *Look) chains(l *lease, config digest.Digest, layers int) (ids []digest.
 	}
 	switch info := k.info(l, config); {
 	case info.Digest == "", l.unread[config] == k.number:
-	case info.Size > maxDocument:
+	case info.Size > limits.Document:
 		l.chainIDs[config] = &chainsFact{}
 	default:
 		k.want(l, Want{Kind: WantConfig, Digest: config, Size: info.Size})

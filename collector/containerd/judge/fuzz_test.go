@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/platforms"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // What comes from outside may say anything: it must not panic, and what is taken
@@ -74,7 +76,7 @@ func FuzzParseDocument(f *testing.F) {
 			return
 		}
 		for _, d := range append(m.Layers, m.Config) {
-			if d.Size < 0 || d.Size > maxBlob || d.Digest.Validate() != nil {
+			if d.Size < 0 || d.Size > limits.ImageBytes || d.Digest.Validate() != nil {
 				t.Errorf("accepted %+v", d)
 			}
 		}

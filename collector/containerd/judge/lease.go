@@ -6,6 +6,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 // Listed is a lease that containerd lists, and what it holds.
@@ -97,14 +99,13 @@ func (l *listed) gone() bool { return !l.goneAt.IsZero() }
 // some time. It is asked for its resources ever more rarely.
 const (
 	quietAfter = 10 * time.Second
-	quietMost  = time.Minute // between two times
-	quietShare = 8           // of the time without anything new
+	quietShare = 8 // of the time without anything new
 )
 
 func (l *lease) isQuiet(now time.Time) bool {
 	still := now.Sub(l.grownAt)
 	return len(l.roots) == 0 && !l.gone() && still > quietAfter && l.count >= 0 &&
-		now.Sub(l.askedAt) < min(max(still/quietShare, time.Second), quietMost)
+		now.Sub(l.askedAt) < min(max(still/quietShare, time.Second), limits.QuietLease)
 }
 
 // hold takes note of what the lease lists at a time.

@@ -7,13 +7,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
-
-// maxDocument is the largest index, manifest or config that is read, in bytes: containerd's
-// resolver accepts no larger manifest (core/remotes/docker/resolver.go:64 @v2.4.2, where
-// the number is this one). What lies below an index may be larger, and is not read.
-const maxDocument = 4 * 1048 * 1048
 
 // document is an index or a manifest: which of the two, its content tells.
 type document struct {
@@ -38,19 +34,15 @@ func parseDocument(b []byte) (document, error) {
 		if err := d.Digest.Validate(); err != nil {
 			return document{}, fmt.Errorf("descriptor %q: %w", d.Digest, err)
 		}
-		if d.Size < 0 || d.Size > maxBlob {
+		if d.Size < 0 || d.Size > limits.ImageBytes {
 			return document{}, fmt.Errorf("descriptor %s: size %d", d.Digest, d.Size)
 		}
-		if sum += d.Size; sum > maxBlob {
-			return document{}, fmt.Errorf("sizes of more than %d bytes in all", int64(maxBlob))
+		if sum += d.Size; sum > limits.ImageBytes {
+			return document{}, fmt.Errorf("sizes of more than %d bytes in all", int64(limits.ImageBytes))
 		}
 	}
 	return doc, nil
 }
-
-// maxBlob is more than any image can have, in bytes, and little enough that sizes add up
-// without overflow.
-const maxBlob = 1 << 50
 
 // isIndex tells an index from a manifest.
 func (d *document) isIndex() bool { return d.Config == nil && d.Manifests != nil }

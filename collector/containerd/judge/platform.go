@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -45,9 +46,6 @@ func (k *Look) chosen(l *lease, index *document) (best digest.Digest) {
 	return best
 }
 
-// maxDepth is how deep an index may lie in others: deeper than any that is known.
-const maxDepth = 8
-
 // manifests are the manifests of an index, and of the indexes in it. One of an index
 // without a platform of its own has that of the index.
 func (k *Look) manifests(l *lease, index *document) []ocispec.Descriptor {
@@ -63,7 +61,7 @@ func (k *Look) manifests(l *lease, index *document) []ocispec.Descriptor {
 			case seen[m.Digest]:
 			case doc == nil && l.lists(m.Digest) && isIndexType(m.MediaType):
 				k.document(l, m.Digest)
-			case doc != nil && doc.isIndex() && depth < maxDepth:
+			case doc != nil && doc.isIndex() && depth < limits.IndexDepth:
 				seen[m.Digest] = true
 				add(doc.Manifests, m.Platform, depth+1)
 			default:

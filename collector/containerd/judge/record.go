@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -32,10 +33,6 @@ func (r Record) Event(namespace string) pull.Event {
 	return pull.Event{Time: r.Time, Namespace: namespace, Kind: pull.ImageStored, Digest: r.Image.Root, Image: r.Image}
 }
 
-// maxRecords is how many image records of a namespace are remembered. They are asked for
-// within a moment.
-const maxRecords = 64
-
 // Record takes note of an image record. It is looked at by the next look.
 func (n *Namespace) Record(r Record) {
 	n.records = appendRecord(n.records, r)
@@ -44,7 +41,7 @@ func (n *Namespace) Record(r Record) {
 
 // appendRecord forgets the oldest one where there are too many.
 func appendRecord(records []Record, r Record) []Record {
-	if len(records) == maxRecords {
+	if len(records) == limits.SeenRecords {
 		records = slices.Delete(records, 0, 1)
 	}
 	return append(records, r)
