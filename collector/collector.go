@@ -7,6 +7,7 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/pulltrace/pulltrace/collector/limits"
@@ -59,6 +60,9 @@ type Collector struct {
 	asked  bool            // the source was polled before
 	unread map[string]bool // namespaces that could not be read
 	slots  int             // more than configured, as logged
+
+	streaming atomic.Pointer[time.Time] // since when the event stream is open, nil while it is not
+	omitted   map[pull.Omitted]bool     // that something was left out, as logged
 }
 
 // What comes while a poll runs is taken by these.
@@ -76,6 +80,7 @@ func New(config Config, source Source, reporters ...Reporter) *Collector {
 		tracker:   pull.NewTracker(config.StallThreshold),
 		events:    make(chan pull.Event, eventBuffer),
 		pods:      make(chan pull.Waiting, podsBuffer),
+		omitted:   make(map[pull.Omitted]bool),
 	}
 }
 
@@ -180,7 +185,9 @@ func (c *Collector) poll(ctx context.Context) (wait time.Duration) {
 	c.noteUnread(ctx, o.Unread)
 	u := c.update(o, err)
 	c.noteSlots(u)
-	u.Took, u.Err = took, err
+	c.noteOmitted(u)
+	u.Took, u.Err, u.Unread = took, err, len(o.Unread)
+	u.EventsUp = u.SourceUp && u.Omitted[pull.OmittedEvents] == 0 && c.isStreaming()
 	for _, r := range c.reporters {
 		r.Report(u)
 	}
@@ -248,6 +255,24 @@ func (c *Collector) noteSlots(u pull.Update) {
 		"configured", u.SlotsConfigured, "seen", u.Slots)
 }
 
+// noteOmitted logs once of each kind that something was left out.
+func (c *Collector) noteOmitted(u pull.Update) {
+	for kind, n := range u.Omitted {
+		if !c.omitted[kind] {
+			c.omitted[kind] = true
+			c.config.Logger.Warn("more than Pulltrace keeps: some are left out, which pulltrace.limit.omitted counts from now on",
+				"kind", kind, "count", n)
+		}
+	}
+}
+
+// isStreaming tells whether the event stream is open. One that has just been opened may turn
+// out to be refused.
+func (c *Collector) isStreaming() bool {
+	since := c.streaming.Load()
+	return since != nil && time.Since(*since) >= watchAgain
+}
+
 // watchAgain is how long to wait before a broken event stream is opened again.
 const watchAgain = time.Second
 
@@ -260,12 +285,14 @@ func (c *Collector) watch(ctx context.Context) {
 	level := slog.LevelWarn
 	for ctx.Err() == nil {
 		began := time.Now()
+		c.streaming.Store(&began)
 		err := c.source.Watch(ctx, func(e pull.Event) {
 			select {
 			case c.events <- e:
 			case <-ctx.Done():
 			}
 		})
+		c.streaming.Store(nil)
 		if time.Since(began) > lastingStream {
 			level = slog.LevelWarn
 		}

@@ -20,8 +20,10 @@ type played struct {
 	err    error
 	takes  time.Duration // to answer
 	slots  int
+	unread []pull.Unread
 	polls  []time.Time
 	events chan pull.Event
+	broken chan error // ends the stream of events
 }
 
 func (p *played) Observe(context.Context) (pull.Observation, error) {
@@ -30,7 +32,7 @@ func (p *played) Observe(context.Context) (pull.Observation, error) {
 	asked := time.Now()
 	p.polls = append(p.polls, asked)
 	time.Sleep(p.takes)
-	return pull.Observation{Asked: asked, Time: time.Now(), Pulls: p.pulls, Slots: p.slots}, p.err
+	return pull.Observation{Asked: asked, Time: time.Now(), Pulls: p.pulls, Slots: p.slots, Unread: p.unread}, p.err
 }
 
 func (p *played) Watch(ctx context.Context, emit func(pull.Event)) error {
@@ -38,6 +40,8 @@ func (p *played) Watch(ctx context.Context, emit func(pull.Event)) error {
 		select {
 		case e := <-p.events:
 			emit(e)
+		case err := <-p.broken:
+			return err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -124,7 +128,7 @@ type stage struct {
 func play(t *testing.T, test func(*stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		source, reporter := &played{events: make(chan pull.Event)}, &kept{}
+		source, reporter := &played{events: make(chan pull.Event), broken: make(chan error)}, &kept{}
 		pods, log := make(playedPods), &bytes.Buffer{}
 		c := New(Config{
 			PollInterval: time.Second, IdleInterval: 10 * time.Second, StallThreshold: time.Minute,

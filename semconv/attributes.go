@@ -76,3 +76,6 @@ const (
 
 // ExportSignalKey is the kind of telemetry that an export was to deliver.
 const ExportSignalKey = attribute.Key("pulltrace.export.signal")
+
+// LimitKindKey is the kind of things that were left out because there were too many.
+const LimitKindKey = attribute.Key("pulltrace.limit.kind")

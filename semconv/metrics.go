@@ -64,6 +64,9 @@ var (
 // Pulltrace itself.
 var (
 	SourceUp           = gauge("pulltrace.source.up", "{source}", "1 while the container runtime answers, else 0.")
+	SourceEventsUp     = gauge("pulltrace.source.events.up", "{stream}", "1 while the stream of the runtime's events is open and none of them is dropped, else 0.")
+	SourceUnread       = upDownCounter("pulltrace.source.namespace.unread", "{namespace}", "Namespaces of the runtime that could not be read at the last poll.")
+	LimitOmitted       = counter("pulltrace.limit.omitted", "{item}", "Things that were left out because there were more of them than Pulltrace keeps.")
 	KubernetesUp       = gauge("pulltrace.kubernetes.up", "{connection}", "1 while the Kubernetes API answers, else 0.")
 	SourcePollDuration = histogram("pulltrace.source.poll.duration", "s", "Duration of polls of the container runtime.", PollBounds)
 	ExportErrors       = counter("pulltrace.export.errors", "{error}", "Exports of telemetry that failed.")

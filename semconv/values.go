@@ -87,3 +87,21 @@ var (
 	// ErrorTypeOther is a failure whose reason is not known.
 	ErrorTypeOther = standard.ErrorTypeOther
 )
+
+// What was left out because there was too much of it.
+var (
+	// LimitKindEvent are events of the runtime, which came faster than they were handled.
+	LimitKindEvent = LimitKindKey.String("event")
+	// LimitKindRecord are image records, whose events came faster than they may be asked for.
+	LimitKindRecord = LimitKindKey.String("record")
+	// LimitKindLease are leases of a namespace of the runtime.
+	LimitKindLease = LimitKindKey.String("lease")
+	// LimitKindLayer are layers of a manifest, which are reported in sums.
+	LimitKindLayer = LimitKindKey.String("layer")
+	// LimitKindBlob are blobs of a pull whose manifest cannot be read.
+	LimitKindBlob = LimitKindKey.String("blob")
+	// LimitKindWaiter are containers and image volumes that wait for an image.
+	LimitKindWaiter = LimitKindKey.String("waiter")
+	// LimitKindFailure are failed calls for an image, of which it was not known yet which pull's they are.
+	LimitKindFailure = LimitKindKey.String("failure")
+)

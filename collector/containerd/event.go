@@ -64,7 +64,7 @@ func (s *Source) handle(ctx context.Context, received *ring, emit func(pull.Even
 		}
 		list, lost := received.take()
 		if lost > 0 {
-			emit(pull.Event{Time: time.Now().Round(0), Kind: pull.EventsLost})
+			emit(pull.Event{Time: time.Now().Round(0), Kind: pull.EventsLost, Lost: lost})
 		}
 		for _, env := range list {
 			if ctx.Err() != nil {
@@ -126,6 +126,7 @@ func parseEvent(env *events.Envelope) (e pull.Event, image string, ok bool) {
 // record by its root.
 func (s *Source) imageEvent(ctx context.Context, e pull.Event, name string) (pull.Event, bool) {
 	if !s.imageCalls.take(time.Now()) {
+		s.omit(pull.OmittedRecords, 1)
 		return e, false
 	}
 	found, err := s.client.images.Get(namespaces.WithNamespace(ctx, e.Namespace), &imagesapi.GetImageRequest{Name: name})

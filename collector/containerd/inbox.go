@@ -9,12 +9,14 @@ import (
 
 	"github.com/pulltrace/pulltrace/collector/containerd/judge"
 	"github.com/pulltrace/pulltrace/collector/limits"
+	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
 // inbox is what was noted as events came, for the next look at each namespace.
 type inbox struct {
 	leases  map[seenLease]judge.Listed // that were there when an event came
 	records map[string][]judge.Record  // by namespace
+	omitted map[pull.Omitted]int
 }
 
 type seenLease struct {
@@ -23,15 +25,17 @@ type seenLease struct {
 }
 
 func newInbox() inbox {
-	return inbox{leases: make(map[seenLease]judge.Listed), records: make(map[string][]judge.Record)}
+	return inbox{leases: make(map[seenLease]judge.Listed), records: make(map[string][]judge.Record), omitted: make(map[pull.Omitted]int)}
 }
 
 // noteLease takes note of a lease as it is now.
 func (i *inbox) noteLease(namespace string, seen judge.Listed) {
 	key := seenLease{namespace, seen.Lease.ID, seen.Lease.CreatedAt.UnixNano()}
-	if _, again := i.leases[key]; again || len(i.leases) < limits.SeenLeases {
-		i.leases[key] = seen
+	if _, again := i.leases[key]; !again && len(i.leases) == limits.SeenLeases {
+		i.omitted[pull.OmittedLeases]++
+		return
 	}
+	i.leases[key] = seen
 }
 
 // noteRecord takes note of an image record; the oldest one is dropped where there are too
@@ -39,9 +43,26 @@ func (i *inbox) noteLease(namespace string, seen judge.Listed) {
 func (i *inbox) noteRecord(namespace string, r judge.Record) {
 	list := i.records[namespace]
 	if len(list) == limits.SeenRecords {
+		i.omitted[pull.OmittedRecords]++
 		list = slices.Delete(list, 0, 1)
 	}
 	i.records[namespace] = append(list, r)
+}
+
+// omit takes note that so many things were left out.
+func (s *Source) omit(kind pull.Omitted, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inbox.omitted[kind] += n
+}
+
+// takeOmitted is what was left out since the last observation.
+func (s *Source) takeOmitted() map[pull.Omitted]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	omitted := s.inbox.omitted
+	s.inbox.omitted = make(map[pull.Omitted]int)
+	return omitted
 }
 
 // keepOnly drops what is of namespaces that are gone.

@@ -52,7 +52,8 @@ type Source struct {
 	client     *client
 	daemon     daemon // that answered last
 	namespaces map[string]*judge.Namespace
-	observed   time.Time // by Observe, when it last went well
+	observed   time.Time      // by Observe, when it last went well
+	beyond     map[string]int // leases of a namespace that are too many to be looked at
 
 	sightings  pace      // of leases, by Watch
 	imageCalls allowance // of Watch
@@ -72,7 +73,7 @@ func New(config Config) (*Source, error) {
 	}
 	return &Source{
 		config: config, client: c, lost: time.Now(),
-		namespaces: make(map[string]*judge.Namespace), inbox: newInbox(),
+		namespaces: make(map[string]*judge.Namespace), beyond: make(map[string]int), inbox: newInbox(),
 		sightings: pace{least: sightGap}, imageCalls: allowance{most: limits.RecordCalls, rate: limits.RecordCallsPerSec},
 	}, nil
 }
@@ -108,6 +109,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 		look.Done()
 	}
 	s.noteQuiet(now)
+	o.Omitted = s.takeOmitted()
 	return o, nil
 }
 
@@ -157,6 +159,7 @@ func (s *Source) listNamespaces(ctx context.Context) ([]string, error) {
 	for name := range s.namespaces {
 		if !slices.Contains(names, name) {
 			delete(s.namespaces, name)
+			delete(s.beyond, name)
 		}
 	}
 	s.mu.Lock()
@@ -181,17 +184,20 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 		return nil, fmt.Errorf("listing leases: %w", err)
 	}
 	listing.Now = time.Now()
+	oldest := s.oldest(name, list)
+	unasked := func(l leases.Lease) bool { return l.CreatedAt.Before(oldest) }
 	if len(list) == 0 && !n.Waits() {
 		return nil, nil
 	}
-	if listing.Leases, err = s.listAll(ctx, list, func(l leases.Lease) bool { return n.IsQuiet(l, listing.Now) }); err != nil {
+	quiet := func(l leases.Lease) bool { return unasked(l) || n.IsQuiet(l, listing.Now) }
+	if listing.Leases, err = s.listAll(ctx, n, list, quiet); err != nil {
 		return nil, err
 	}
 	if listing.Ingests, err = s.client.content.ListStatuses(ctx); err != nil {
 		return nil, fmt.Errorf("listing ingests: %w", err)
 	}
 	if n.HasNew(listing) { // one of the quiet ones may have opened it
-		if listing.Leases, err = s.listAll(ctx, list, func(leases.Lease) bool { return false }); err != nil {
+		if listing.Leases, err = s.listAll(ctx, n, list, unasked); err != nil {
 			return nil, err
 		}
 	}
@@ -200,15 +206,34 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 	return look, s.answer(ctx, name, look)
 }
 
-// listAll lists what leases hold, but for builders' and for those of which nothing new is
-// expected.
-func (s *Source) listAll(ctx context.Context, list []leases.Lease, quiet func(leases.Lease) bool) (listed []judge.Listed, err error) {
+// oldest is the creation of the oldest lease of a namespace that is looked at, zero if all are.
+func (s *Source) oldest(namespace string, list []leases.Lease) time.Time {
+	more := max(len(list)-limits.Leases, 0)
+	if grown := more - s.beyond[namespace]; grown > 0 {
+		s.omit(pull.OmittedLeases, grown)
+	}
+	s.beyond[namespace] = more
+	if more == 0 {
+		return time.Time{}
+	}
+	times := make([]time.Time, len(list))
+	for i, l := range list {
+		times[i] = l.CreatedAt
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times[more]
+}
+
+// listAll lists what leases hold, but for builders' and for those that are not to be asked.
+func (s *Source) listAll(ctx context.Context, n *judge.Namespace, list []leases.Lease, unasked func(leases.Lease) bool) (listed []judge.Listed, err error) {
 	for _, item := range list {
 		switch {
 		case judge.IsBuilders(item):
 			continue
-		case quiet(item):
-			listed = append(listed, judge.Listed{Lease: item, Same: true})
+		case unasked(item):
+			if n.Knows(item) {
+				listed = append(listed, judge.Listed{Lease: item, Same: true})
+			}
 			continue
 		}
 		seen, err := s.listResources(ctx, item)

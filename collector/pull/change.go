@@ -34,6 +34,7 @@ type Change struct {
 // changed adds to an update what has changed in its pulls.
 func (t *Tracker) changed(u Update) Update {
 	u.Pods = PodWatch{t.waiters.watched, t.waiters.up}
+	u.Omitted = t.takeOmitted()
 	for i := range u.Started {
 		u.Changes = append(u.Changes, Change{Started, u.Started[i].Start, &u.Started[i]})
 	}

@@ -37,7 +37,7 @@ func (t *Tracker) shift(by time.Duration, now time.Time) {
 
 func (h *history) shift(by time.Duration) {
 	h.stepped = true
-	for _, at := range []*time.Time{&h.created, &h.rootSeen, &h.moved, &h.gone, &h.left} {
+	for _, at := range []*time.Time{&h.created, &h.rootSeen, &h.moved, &h.gone, &h.left, &h.rest.moved} {
 		*at = shifted(*at, by)
 	}
 	h.speed.moved = shifted(h.speed.moved, by)

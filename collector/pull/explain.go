@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pulltrace/pulltrace/collector/limits"
 )
 
 const (
@@ -57,13 +59,15 @@ func (t *Tracker) explain(asked, now time.Time) (told []Pull, refused []Attempt)
 		refused = append(refused, a)
 		return true
 	})
+	tooMany := len(s.over) - limits.Unexplained
 	s.over = slices.DeleteFunc(s.over, func(o unexplained) bool {
+		tooMany--
 		switch {
 		case o.attempt != nil:
 			o.pull.Outcome, o.pull.Err, o.pull.Message = Failure, o.attempt.Err, o.attempt.Message
 			o.pull.Estimated = slices.DeleteFunc(slices.Clone(o.pull.Estimated), func(e Estimate) bool { return e == PullPods })
 			t.viewWaiters(o.history, &o.pull, true)
-		case t.awaitsReason(o.history, &o.pull, now):
+		case tooMany < 0 && t.awaitsReason(o.history, &o.pull, now):
 			return false
 		default:
 			s.told = append(s.told, o.history)

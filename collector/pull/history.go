@@ -22,6 +22,10 @@ type history struct {
 
 	alsoRoots []digest.Digest // which a record may name instead of the root
 
+	rest          restSeen // layers in sums
+	omittedLayers int      // as counted
+	omittedBlobs  int
+
 	record *Event // that ended it
 
 	orchestrated bool // it may be the orchestrator's
@@ -72,6 +76,7 @@ func (h *history) learn(r Reading, o Observation) {
 	}
 	h.records = append(h.records, r.Records...)
 	h.alsoRoots = r.AlsoRoots
+	h.rest.learn(r.Rest, o.Time)
 	h.root.Digest = h.image.Root
 	h.root.learn(r.Root, h.created)
 	h.learnUnnamed(r)
@@ -133,7 +138,8 @@ func (i *Image) learn(o Image) {
 // learnManifest takes a manifest, or one that tells more: the chains, or the layers
 // of a further platform.
 func (h *history) learnManifest(m *Manifest) {
-	if m == nil || (h.manifest != nil && h.manifest.ChainIDs != nil && len(m.Layers) <= len(h.manifest.Layers)) {
+	if before := h.manifest; m == nil || (before != nil && before.ChainIDs != nil &&
+		len(m.Layers)+m.Rest.Layers <= len(before.Layers)+before.Rest.Layers) {
 		return
 	}
 	for _, d := range m.blobs() {

@@ -31,9 +31,11 @@ func (w Waiter) key() waiterKey { return waiterKey{w.Pod.UID, w.Container, w.Vol
 // [Tracker.Observe].
 func (t *Tracker) Wait(w Waiting) {
 	s := &t.waiters
-	s.watched, s.up, s.now = true, w.Up, w.Waiters
+	s.watched, s.up, s.now = true, w.Up, w.Waiters[:min(len(w.Waiters), limits.Waiters)]
+	t.omit(OmittedWaiters, len(w.Waiters)-len(s.now))
 	s.failed = append(s.failed, w.Failed...)
 	if more := len(s.failed) - limits.Failures; more > 0 {
+		t.omit(OmittedFailures, more)
 		s.failed = slices.Delete(s.failed, 0, more)
 	}
 	for _, a := range w.Failed {

@@ -23,7 +23,8 @@ type mark struct {
 	digest    digest.Digest
 }
 
-func (j *journal) add(e Event) {
+// add keeps an event, and returns how many old ones were dropped for it.
+func (j *journal) add(e Event) (dropped int) {
 	if j.events == nil {
 		j.events = make(map[mark][]Event)
 	}
@@ -32,7 +33,7 @@ func (j *journal) add(e Event) {
 	at, _ := slices.BinarySearchFunc(list, e, func(a, b Event) int { return a.Time.Compare(b.Time) })
 	for i := at; i < len(list) && list[i].Time.Equal(e.Time); i++ {
 		if list[i] == e {
-			return
+			return 0
 		}
 	}
 	j.events[m] = slices.Insert(list, at, e)
@@ -40,7 +41,9 @@ func (j *journal) add(e Event) {
 	if len(j.order) > limits.Events {
 		j.drop(j.order[0])
 		j.order = j.order[1:]
+		dropped = 1
 	}
+	return dropped
 }
 
 // drop forgets the oldest event of m.

@@ -19,7 +19,7 @@ func (t *Tracker) move(now time.Time, starts map[*blob]time.Time) {
 // happened: a byte came, a blob or a snapshot was committed. A blob that another
 // pull fetches counts, since this pull gets it too.
 func (h *history) lastSign() time.Time {
-	last := later(h.created, later(h.root.updated, h.root.committed))
+	last := later(later(h.created, h.rest.moved), later(h.root.updated, h.root.committed))
 	for _, b := range h.blobs {
 		last = later(last, later(b.updated, b.committed))
 	}
@@ -77,7 +77,7 @@ func (h *history) slots(starts map[*blob]time.Time) (waiting, holding int, moved
 
 // downloaded is how many bytes of config and layers the pull has fetched.
 func (h *history) downloaded() int64 {
-	var sum int64
+	sum, _ := h.restBytes()
 	for _, b := range h.blobs {
 		if !b.document {
 			sum = plus(sum, b.downloaded())

@@ -32,6 +32,9 @@ type Observation struct {
 	// Candidates is how many things the runtime lists that may turn out to be
 	// pulls. They are worth a closer look, and no more.
 	Candidates int
+
+	// Omitted is what was left out since the last observation, by kind.
+	Omitted map[Omitted]int
 }
 
 // Unread is a namespace that could not be read, and why.
@@ -76,6 +79,8 @@ type Reading struct {
 	Manifest *Manifest                  // nil until it could be read
 	Blobs    map[digest.Digest]Blob     // config and layers; without a Manifest, what the pull brings
 	Chains   map[digest.Digest]Snapshot // committed snapshots by chain ID
+	Rest     int64                      // By of the Manifest's Rest that the pull's lease lists
+	Omitted  int                        // blobs that the pull brings and that are not in Blobs
 
 	// Records are the image records of this root, as ImageStored events, if
 	// they were looked up. They stand in for events that were lost.
@@ -131,4 +136,5 @@ type Event struct {
 	Kind      EventKind
 	Digest    digest.Digest
 	Image     Image // of an ImageStored event
+	Lost      int   // of EventsLost: how many were dropped, as far as that is known
 }

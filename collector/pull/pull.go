@@ -94,6 +94,7 @@ type Pull struct {
 
 	ConfigDigest digest.Digest // the image ID; empty until the manifest was read
 	Layers       []Layer       // in manifest order; nil until the manifest was read
+	MoreLayers   int           // of the manifest, of which there are too many to be in Layers
 
 	// Bytes count the config and each distinct layer once.
 	TotalKnown bool  // false until the manifest was read, or if no number can hold the sum
@@ -211,6 +212,15 @@ type Manifest struct {
 	// Configs are those of further platforms that the pull brings as well. Their
 	// layers follow on those of this one, and have no chain IDs.
 	Configs []Descriptor
+
+	// Rest are the layers of which there are too many to be reported one by one.
+	Rest Rest
+}
+
+// Rest are layers in sums.
+type Rest struct {
+	Layers int
+	Size   int64 // By
 }
 
 // blobs are the distinct blobs whose bytes a pull counts: configs and layers.

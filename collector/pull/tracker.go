@@ -33,6 +33,7 @@ type Tracker struct {
 	forgot     time.Time      // when what nobody can ask for was last dropped
 	commits    commitEvents
 	waiters    waiters
+	omitted    map[Omitted]int // since the last update
 }
 
 // claimKey is a blob or a chain of one namespace. The first layer of an image has
@@ -63,6 +64,7 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 		claims:     make(map[claimKey]claim),
 		used:       make(map[Event]bool),
 		waiters:    waiters{served: make(map[waiterKey]bool)},
+		omitted:    make(map[Omitted]int),
 	}
 }
 
@@ -70,10 +72,11 @@ func NewTracker(stallAfter time.Duration) *Tracker {
 // [Tracker.Observe].
 func (t *Tracker) Event(e Event) {
 	if e.Kind == EventsLost {
+		t.omit(OmittedEvents, e.Lost)
 		t.commits.lost = later(t.commits.lost, e.Time)
 		return
 	}
-	t.journal.add(e)
+	t.omit(OmittedEvents, t.journal.add(e))
 }
 
 // PodWatch tells how the orchestrator is watched.
@@ -104,8 +107,16 @@ type Update struct {
 	// what the source says. It is less where it is configured wrongly.
 	Slots, SlotsConfigured int
 
-	// Took is how long the runtime was asked, and Err why it did not answer. The
-	// tracker knows of neither: they are for who asks to fill in.
+	// Omitted is what was left out since the update before, by kind.
+	Omitted map[Omitted]int
+
+	// EventsUp tells that the stream of the runtime's events is open and that none was dropped
+	// since the update before, and Unread how many namespaces could not be read. The tracker
+	// knows of neither: they are for who asks to fill in, as are the next two.
+	EventsUp bool
+	Unread   int
+
+	// Took is how long the runtime was asked, and Err why it did not answer.
 	Took time.Duration
 	Err  error
 }
@@ -122,6 +133,9 @@ func (t *Tracker) Observe(o Observation) Update {
 		})
 	}
 	o.Pulls = slices.Clone(o.Pulls) // their IDs may change
+	for kind, n := range o.Omitted {
+		t.omit(kind, n)
+	}
 	revived := t.revive(o)
 	passed := o.Time.Sub(t.observed)
 	if t.observed.IsZero() {
@@ -152,6 +166,7 @@ func (t *Tracker) Observe(o Observation) Update {
 			began[h] = true
 		}
 		h.learn(r, o)
+		t.omitOf(h, &r)
 	}
 	t.resume(takeovers)
 	for i := range o.Pulls {
@@ -229,6 +244,9 @@ func (t *Tracker) active(now time.Time, starts map[*blob]time.Time) []Pull {
 func (t *Tracker) finish(h *history, end ending, now time.Time, starts map[*blob]time.Time) Pull {
 	if end.outcome == Success {
 		t.takeDiscarded(h)
+		if h.manifest != nil {
+			h.rest.there = h.manifest.Rest.Size
+		}
 	}
 	t.assign(h)
 	p := t.view(h, end.at, starts)

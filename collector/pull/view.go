@@ -14,7 +14,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	if h.stepped || h.late {
 		p.Estimated = addEstimate(p.Estimated, PullStart)
 	}
-	if h.late || h.fetchedAgain() { // what its lease held is not known, or what was thrown away
+	if h.late || h.fetchedAgain() || h.isPartial() { // what its lease held is not known, or what was thrown away
 		p.Estimated = addEstimate(p.Estimated, DownloadBytes)
 	}
 	t.viewWaiters(h, &p, false)
@@ -22,7 +22,7 @@ func (t *Tracker) view(h *history, now time.Time, starts map[*blob]time.Time) Pu
 	if h.manifest != nil {
 		p.Size, p.TotalKnown = h.manifest.size()
 		p.ConfigDigest = h.manifest.Config.Digest
-		p.Layers = t.layers(h, now, starts)
+		p.Layers, p.MoreLayers = t.layers(h, now, starts), h.manifest.Rest.Layers
 		p.Cached, p.Lazy = h.foundBytes()
 		p.open = h.isOpen() || (!h.gone.IsZero() && h.record == nil) // it may have failed
 		p.reached = h.reached
@@ -85,6 +85,7 @@ func (h *history) foundBytes() (cached, lazy int64) {
 			there[d.Digest] = c
 		}
 	}
+	_, cached = h.restBytes()
 	for d, b := range h.blobs {
 		switch {
 		case b.ours:

@@ -18,7 +18,9 @@ type instruments struct {
 	layerDownloaded, layerExpected          metric.Int64ObservableGauge
 
 	pullActive, pullStalled    metric.Int64ObservableUpDownCounter
-	sourceUp, kubernetesUp     metric.Int64ObservableGauge
+	sourceUp, sourceEventsUp   metric.Int64ObservableGauge
+	kubernetesUp               metric.Int64ObservableGauge
+	sourceUnread               metric.Int64ObservableUpDownCounter
 	seriesCount, processMemory metric.Int64ObservableUpDownCounter
 
 	pullDuration, pullRate                       metric.Float64Histogram
@@ -28,7 +30,7 @@ type instruments struct {
 	pollDuration                                 metric.Float64Histogram
 	pullDownloaded                               metric.Int64Histogram
 	pullStalls, downloadIO, downloadWasted, hits metric.Int64Counter
-	pullRefused                                  metric.Int64Counter
+	pullRefused, limitOmitted                    metric.Int64Counter
 }
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
@@ -48,6 +50,8 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		pullActive:       made(&m, semconv.PullActive, meter.Int64ObservableUpDownCounter),
 		pullStalled:      made(&m, semconv.PullStalled, meter.Int64ObservableUpDownCounter),
 		sourceUp:         made(&m, semconv.SourceUp, meter.Int64ObservableGauge),
+		sourceEventsUp:   made(&m, semconv.SourceEventsUp, meter.Int64ObservableGauge),
+		sourceUnread:     made(&m, semconv.SourceUnread, meter.Int64ObservableUpDownCounter),
 		kubernetesUp:     made(&m, semconv.KubernetesUp, meter.Int64ObservableGauge),
 		seriesCount:      made(&m, semconv.SeriesCount, meter.Int64ObservableUpDownCounter),
 		processMemory:    made(&m, semconv.ProcessMemory, meter.Int64ObservableUpDownCounter),
@@ -62,6 +66,7 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		pullDownloaded:   made(&m, semconv.PullDownloaded, meter.Int64Histogram),
 		pullStalls:       made(&m, semconv.PullStalls, meter.Int64Counter),
 		pullRefused:      made(&m, semconv.PullRefused, meter.Int64Counter),
+		limitOmitted:     made(&m, semconv.LimitOmitted, meter.Int64Counter),
 		downloadIO:       made(&m, semconv.DownloadIO, meter.Int64Counter),
 		downloadWasted:   made(&m, semconv.DownloadWasted, meter.Int64Counter),
 		hits:             made(&m, semconv.CacheHit, meter.Int64Counter),
@@ -81,7 +86,7 @@ func (i *instruments) observed() []metric.Observable {
 	return []metric.Observable{
 		i.imageDownloaded, i.imageSize, i.imageCached, i.imageProgress, i.imageRate,
 		i.imageRemaining, i.imageIdle, i.imageLayers, i.imagePods, i.layerDownloaded, i.layerExpected,
-		i.pullActive, i.pullStalled, i.sourceUp, i.kubernetesUp, i.seriesCount, i.processMemory,
+		i.pullActive, i.pullStalled, i.sourceUp, i.sourceEventsUp, i.sourceUnread, i.kubernetesUp, i.seriesCount, i.processMemory,
 	}
 }
 

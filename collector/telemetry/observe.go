@@ -23,6 +23,8 @@ func (r *Reporter) observe(_ context.Context, o metric.Observer) error {
 		g.observe(o, r.instruments)
 	}
 	o.ObserveInt64(r.instruments.sourceUp, number(r.up), r.labels.observe...)
+	o.ObserveInt64(r.instruments.sourceEventsUp, number(r.eventsUp), r.labels.observe...)
+	o.ObserveInt64(r.instruments.sourceUnread, int64(r.unread), r.labels.observe...)
 	if r.pods.On {
 		o.ObserveInt64(r.instruments.kubernetesUp, number(r.pods.Up), r.labels.observe...)
 	}

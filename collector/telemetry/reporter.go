@@ -36,6 +36,8 @@ type Reporter struct {
 
 	mu         sync.Mutex // guards all below: exports ask for it, too
 	up         bool
+	eventsUp   bool
+	unread     int // namespaces
 	pods       pull.PodWatch
 	registries map[string]*registry
 	images     map[imageKey]*image
@@ -43,6 +45,7 @@ type Reporter struct {
 	over       map[pull.ID]bool  // its series have ended, the rest is told later
 	counted    map[pull.ID]int64 // bytes that download.io has of a running pull
 	failures   map[string]labels // of polls, by error type
+	omitted    map[pull.Omitted]labels
 }
 
 // NewReporter makes the instruments. Close it before the SDK is shut down.
@@ -69,6 +72,11 @@ func newReporter(sdk *SDK, id Identity, gap time.Duration) (*Reporter, error) {
 		over:         make(map[pull.ID]bool),
 		counted:      make(map[pull.ID]int64),
 		failures:     make(map[string]labels),
+		omitted:      make(map[pull.Omitted]labels),
+	}
+	for _, kind := range pull.AllOmitted {
+		r.omitted[kind] = newLabels([]attribute.KeyValue{node, semconv.LimitKindKey.String(string(kind))})
+		r.omit(kind, 0) // an alert sees the first one only after a zero
 	}
 	if _, err := meter.RegisterCallback(r.observe, inst.observed()...); err != nil {
 		return nil, fmt.Errorf("instruments: %w", err)
@@ -122,9 +130,17 @@ func (r *Reporter) Report(u pull.Update) {
 	}
 }
 
+// omit counts what was left out.
+func (r *Reporter) omit(kind pull.Omitted, n int) {
+	r.instruments.limitOmitted.Add(context.Background(), int64(n), r.omitted[kind].add...)
+}
+
 // polled records whether the runtime answered, and what that took.
 func (r *Reporter) polled(u pull.Update) {
-	r.up, r.pods = u.SourceUp, u.Pods
+	r.up, r.eventsUp, r.unread, r.pods = u.SourceUp, u.EventsUp, u.Unread, u.Pods
+	for kind, n := range u.Omitted {
+		r.omit(kind, n)
+	}
 	l := r.labels
 	if u.Err != nil {
 		why := pollError(u.Err)

@@ -85,7 +85,7 @@ func pullAttributes(p *pull.Pull, registry string) []attribute.KeyValue {
 		attrs = append(attrs,
 			standard.ContainerImageID(p.ConfigDigest.String()),
 			semconv.PullSizeKey.Int64(p.Size),
-			semconv.PullLayersKey.Int(len(p.Layers)),
+			semconv.PullLayersKey.Int(len(p.Layers)+p.MoreLayers),
 			semconv.PullLayersDownloadedKey.Int(downloaded),
 			semconv.PullLayersCachedKey.Int(cached),
 		)

@@ -50,14 +50,14 @@ func unanswered() cog.Builder[dashboard.Panel] {
 	down := func(m semconv.Metric, what string) string {
 		return fmt.Sprintf(`label_replace(max by (%s) (%s) == 0, "what", %q, "", "")`, by, live(ofNode(name(m))), what)
 	}
-	return grid("Who does not answer", "Nodes whose containerd or Kubernetes does not answer Pulltrace. A node of which nothing is heard is not here: see the alert PulltraceAbsent.",
+	return grid("Who does not answer", "Nodes whose containerd or Kubernetes does not answer Pulltrace, or sends no events: then the times of pulls are estimated. A node of which nothing is heard is not here: see the alert PulltraceAbsent.",
 		"all that are heard of answer", []column{
 			{field: "node", title: "Node"},
 			{field: clusterOfOthers, title: "Cluster"},
 			{field: clusterOfOTel, title: "Cluster"},
 			{field: "what", title: "Does not answer"},
 		},
-		rows("down", withNode(down(semconv.SourceUp, "containerd")+"\nor\n"+down(semconv.KubernetesUp, "Kubernetes"))))
+		rows("down", withNode(down(semconv.SourceUp, "containerd")+"\nor\n"+down(semconv.SourceEventsUp, "containerd's events")+"\nor\n"+down(semconv.KubernetesUp, "Kubernetes"))))
 }
 
 func versions() cog.Builder[dashboard.Panel] {

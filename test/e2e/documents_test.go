@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,6 +119,32 @@ func TestConfigOfAnyType(t *testing.T) {
 		n.checkSuccessIn("default", span, img, pull, n.registry.Served(img.Blobs()...))
 		n.checkDownloads(span, img)
 	})
+}
+
+// A manifest of more layers than are reported one by one: their bytes are in the sums, which
+// say that they are estimated.
+func TestManifestOfManyLayers(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	const layers, one = 1_100, 2_048
+	img := n.push("many-layers:1", slices.Repeat([]int64{one}, layers)...)
+	process := n.watch()
+	pull := n.clientPull(img)
+	if pull.Err != nil {
+		t.Fatal(pull.Err)
+	}
+	span := n.onlySpan(img, process)
+	n.checkAttribute(span, "pulltrace.pull.outcome", "success")
+	n.checkAttribute(span, "pulltrace.pull.layer.count", int64(layers))
+	n.checkAttribute(span, "pulltrace.pull.bytes.size", img.Size())
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", n.registry.Served(img.Blobs()...))
+	n.checkEstimated(span, "download.bytes")
+	if late := span.End.Sub(pull.End).Abs(); late > 2*time.Second {
+		t.Errorf("the pull ends %s off the call", late)
+	}
+	if omitted := n.values("pulltrace.limit.omitted"); slices.Max(omitted) != layers-1000 {
+		t.Errorf("pulltrace.limit.omitted is at most %g, want %d", slices.Max(omitted), layers-1000)
+	}
 }
 
 // A manifest of 8,193 layers of 2^50 bytes: their sum is more than a number holds. The

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,9 @@ func TestPullsWithoutTheEventStream(t *testing.T) {
 	if late := span.End.Sub(failed.End); late < -clockLimit || late > time.Second {
 		t.Errorf("the failed pull ends %s after the call, want at most one poll, and what that takes", late)
 	}
+	if up := n.values("pulltrace.source.events.up"); len(up) == 0 || slices.Max(up) != 0 {
+		t.Errorf("pulltrace.source.events.up was %v, want 0 each time", up)
+	}
 }
 
 // The event stream breaks in the middle of a pull and comes back: nothing is
@@ -66,6 +70,10 @@ func TestEventStreamCutInTheMiddleOfAPull(t *testing.T) {
 	if pull.Err != nil {
 		t.Fatal(pull.Err)
 	}
+	n.wait("the events to be up again", func() bool {
+		up := n.values("pulltrace.source.events.up")
+		return len(up) > 0 && slices.Min(up) == 0 && up[len(up)-1] == 1
+	})
 	span := n.onlySpan(img, process)
 	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...))
 	n.checkTree(span, img.Layers, img)

@@ -175,6 +175,16 @@ func (n *node) points(metric string, img *registry.Image) []otlp.Point {
 	return out
 }
 
+// values are those that a metric of the node as a whole has had.
+func (n *node) values(metric string) (all []float64) {
+	for _, p := range n.receiver.Points(metric) {
+		if !p.NoValue {
+			all = append(all, p.Value)
+		}
+	}
+	return all
+}
+
 // total returns the last value of a metric, summed over the attribute sets of
 // this node's registry.
 func (n *node) total(metric string) (last float64) {

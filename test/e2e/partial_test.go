@@ -96,6 +96,9 @@ func TestNamespaceThatCannotBeListed(t *testing.T) {
 	n.checkSuccess(span, img, pull, n.registry.Served(img.Blobs()...))
 	n.checkTree(span, img.Layers, img)
 	n.checkGauges(img, pull.End.Sub(pull.Start), false)
+	if unread := n.values("pulltrace.source.namespace.unread"); len(unread) == 0 || unread[len(unread)-1] != 1 {
+		t.Errorf("pulltrace.source.namespace.unread was %v, want 1 in the end", unread)
+	}
 	if !strings.Contains(process.Output(), "builder") {
 		t.Error("the log does not name the namespace that cannot be read")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/pulltrace/pulltrace/collector/limits"
 	"github.com/pulltrace/pulltrace/collector/pull"
 )
 
@@ -75,6 +76,19 @@ func (k *Look) readBlobs(l *lease, r *root, reading *pull.Reading) {
 			reading.Blobs[d.Digest] = k.blob(l, d.Digest)
 		}
 	}
+	reading.Rest = k.restBytes(l, r)
+}
+
+// restBytes is how much of the layers that are reported in sums the lease lists.
+func (k *Look) restBytes(l *lease, r *root) (sum int64) {
+	for d, size := range r.rest {
+		if l.content[d] {
+			sum += size
+		} else if _, opening := l.ingests[d]; opening {
+			sum += min(k.ingests[d].Offset, size)
+		}
+	}
+	return sum
 }
 
 // readUnnamed adds the blobs that a lease brings and that no manifest names yet. Those of
@@ -87,11 +101,10 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 	for d := range l.kinds {
 		brings[d] = true
 	}
+	delete(brings, r.digest)
+	reading.Omitted = k.limit(l, brings)
 	layers := slices.Contains(slices.Collect(maps.Values(l.kinds)), "layer")
 	for d := range brings {
-		if d == r.digest {
-			continue
-		}
 		b := k.blob(l, d) // of one that is open nothing else is asked: there may be thousands
 		if !b.Committed.IsZero() && b.Committed.Before(l.created) {
 			continue
@@ -109,6 +122,32 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 		}
 		reading.Blobs[d] = b
 	}
+}
+
+// limit drops those of the blobs that a lease brings for which there is no room, and returns
+// of how many the bytes are missing by that. Those of which nothing has come go first, and one
+// that was reported before stays.
+func (k *Look) limit(l *lease, brings map[digest.Digest]bool) (omitted int) {
+	if len(brings) <= limits.Blobs {
+		return 0
+	}
+	if l.counted == nil {
+		l.counted = make(map[digest.Digest]bool)
+	}
+	maps.DeleteFunc(brings, func(d digest.Digest, _ bool) bool {
+		switch {
+		case l.counted[d]:
+			return false
+		case !l.content[d] && k.ingests[d].Offset == 0:
+			return true
+		case len(l.counted) == limits.Blobs:
+			omitted++
+			return true
+		}
+		l.counted[d] = true
+		return false
+	})
+	return omitted
 }
 
 // readChains adds the state of the snapshots of a pull.

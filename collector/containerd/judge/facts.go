@@ -64,8 +64,12 @@ type infoFact struct {
 	first, asked time.Time // when it was asked for at first and at last
 }
 
-// chainsFact are the chain IDs that a config says, nil where it is none.
-type chainsFact struct{ ids []digest.Digest }
+// chainsFact are the chain IDs that a config says, nil where it is none, and of how many
+// layers it is.
+type chainsFact struct {
+	ids    []digest.Digest
+	layers int
+}
 
 type snapshotFact struct {
 	committed time.Time // zero while it is not
@@ -160,11 +164,11 @@ func (k *Look) takeBytes(f *facts, w Want, b []byte) {
 		}
 		f.documents[w.Digest] = &doc
 	default:
-		ids, err := parseChainIDs(b)
+		ids, layers, err := parseChainIDs(b)
 		if err != nil {
 			ids = nil // the pull has no unpack to report
 		}
-		f.chainIDs[w.Digest] = &chainsFact{ids}
+		f.chainIDs[w.Digest] = &chainsFact{ids, layers}
 	}
 }
 
@@ -216,7 +220,7 @@ func (k *Look) document(l *lease, d digest.Digest) *document {
 // it was read, and nil where it has none.
 func (k *Look) chains(l *lease, config digest.Digest, layers int) (ids []digest.Digest, known bool) {
 	if fact := l.chainIDs[config]; fact != nil {
-		if len(fact.ids) != layers {
+		if fact.layers != layers {
 			return nil, true
 		}
 		return fact.ids, true

@@ -87,7 +87,7 @@ func FuzzParseChainIDs(f *testing.F) {
 	f.Add([]byte(`{"rootfs":{"diff_ids":["sha256:` + encoded + `"]}}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ids, err := parseChainIDs(b)
+		ids, _, err := parseChainIDs(b)
 		if err != nil {
 			return
 		}

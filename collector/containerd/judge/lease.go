@@ -76,6 +76,8 @@ type listed struct {
 	snapshotter string
 
 	authored bool // somebody makes content under it
+
+	counted map[digest.Digest]bool // blobs that are reported of a pull whose manifest cannot be read
 }
 
 func newLease(l leases.Lease) *lease {

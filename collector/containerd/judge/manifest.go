@@ -3,6 +3,7 @@ package judge
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -16,10 +17,50 @@ type document struct {
 	Manifests []ocispec.Descriptor `json:"manifests"`
 	Config    *ocispec.Descriptor  `json:"config"`
 	Layers    []ocispec.Descriptor `json:"layers"`
+
+	rest rest
+}
+
+// rest are the layers of manifests beyond limits.Layers.
+type rest struct {
+	pull.Rest
+	sizes map[digest.Digest]int64 // of each blob, in bytes
+}
+
+// add adds layers to the rest. A blob counts once.
+func (r *rest) add(layers []ocispec.Descriptor) {
+	if len(layers) > 0 && r.sizes == nil {
+		r.sizes = make(map[digest.Digest]int64, len(layers))
+	}
+	r.Layers += len(layers)
+	for _, d := range layers {
+		if _, again := r.sizes[d.Digest]; !again {
+			r.sizes[d.Digest] = d.Size
+			r.Size += d.Size
+		}
+	}
+}
+
+// addRest adds the rest of another manifest.
+func (r *rest) addRest(other rest) {
+	if other.Layers == 0 {
+		return
+	}
+	if r.sizes == nil {
+		r.sizes = make(map[digest.Digest]int64, len(other.sizes))
+	}
+	r.Layers += other.Layers
+	for d, size := range other.sizes {
+		if _, again := r.sizes[d]; !again {
+			r.sizes[d] = size
+			r.Size += size
+		}
+	}
 }
 
 // parseDocument reads an index or a manifest. Sizes that are negative, or of which the sum
-// is more than there can be, and digests that are none make it an error.
+// is more than there can be, and digests that are none make it an error. Layers beyond
+// limits.Layers are in the rest, manifests beyond limits.Manifests are left out.
 func parseDocument(b []byte) (document, error) {
 	var doc document
 	if err := json.Unmarshal(b, &doc); err != nil {
@@ -40,6 +81,19 @@ func parseDocument(b []byte) (document, error) {
 		if sum += d.Size; sum > limits.ImageBytes {
 			return document{}, fmt.Errorf("sizes of more than %d bytes in all", int64(limits.ImageBytes))
 		}
+	}
+	if len(doc.Manifests) > limits.Manifests {
+		doc.Manifests = slices.Clone(doc.Manifests[:limits.Manifests])
+	}
+	if len(doc.Layers) > limits.Layers {
+		named := make(map[digest.Digest]bool, limits.Layers)
+		for _, d := range doc.Layers[:limits.Layers] {
+			named[d.Digest] = true
+		}
+		further := doc.Layers[limits.Layers:]
+		doc.rest.add(slices.DeleteFunc(slices.Clone(further), func(d ocispec.Descriptor) bool { return named[d.Digest] }))
+		doc.rest.Layers = len(further)
+		doc.Layers = slices.Clone(doc.Layers[:limits.Layers])
 	}
 	return doc, nil
 }
@@ -70,7 +124,7 @@ func (d *document) manifest() *pull.Manifest {
 	if d.Config == nil {
 		return nil
 	}
-	m := &pull.Manifest{Config: descriptor(*d.Config)}
+	m := &pull.Manifest{Config: descriptor(*d.Config), Rest: d.rest.Rest}
 	for _, l := range d.Layers {
 		m.Layers = append(m.Layers, descriptor(l))
 	}
@@ -83,25 +137,26 @@ func descriptor(d ocispec.Descriptor) pull.Descriptor {
 
 // parseChainIDs reads the chain IDs of an image's layers from its config, and nothing
 // else: a config may hold secrets in its environment. A config that is of no image has
-// none.
-func parseChainIDs(b []byte) (chains []digest.Digest, err error) {
+// none. Those of layers beyond limits.Layers are left out; layers is how many there are.
+func parseChainIDs(b []byte) (chains []digest.Digest, layers int, err error) {
 	var config struct {
 		RootFS struct {
 			DiffIDs []digest.Digest `json:"diff_ids"`
 		} `json:"rootfs"`
 	}
 	if err := json.Unmarshal(b, &config); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	chains = []digest.Digest{}
-	for i, id := range config.RootFS.DiffIDs {
+	all := config.RootFS.DiffIDs
+	for i, id := range all[:min(len(all), limits.Layers)] {
 		if err := id.Validate(); err != nil {
-			return nil, fmt.Errorf("diff ID of layer %d: %w", i, err)
+			return nil, 0, fmt.Errorf("diff ID of layer %d: %w", i, err)
 		}
 		if i > 0 { // identity.ChainID of the OCI image specification
 			id = digest.FromString(chains[i-1].String() + " " + id.String())
 		}
 		chains = append(chains, id)
 	}
-	return chains, nil
+	return chains, len(all), nil
 }

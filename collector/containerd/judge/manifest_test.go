@@ -45,14 +45,14 @@ func TestParseDocument(t *testing.T) {
 func TestParseChainIDs(t *testing.T) {
 	a, b := digest.FromString("a"), digest.FromString("b")
 	config := `{"config":{"Env":["PASSWORD=x"]},"rootfs":{"type":"layers","diff_ids":["` + a.String() + `","` + b.String() + `"]}}`
-	ids, err := parseChainIDs([]byte(config))
+	ids, _, err := parseChainIDs([]byte(config))
 	if want := []digest.Digest{a, digest.FromString(a.String() + " " + b.String())}; err != nil || !slices.Equal(ids, want) {
 		t.Errorf("chain IDs %v, %v; want %v", ids, err, want)
 	}
-	if ids, err := parseChainIDs([]byte(`{}`)); len(ids) != 0 || err != nil {
+	if ids, _, err := parseChainIDs([]byte(`{}`)); len(ids) != 0 || err != nil {
 		t.Errorf("of an artifact: %v, %v; want none", ids, err)
 	}
-	if _, err := parseChainIDs([]byte(strings.ReplaceAll(config, "sha256:", ""))); err == nil {
+	if _, _, err := parseChainIDs([]byte(strings.ReplaceAll(config, "sha256:", ""))); err == nil {
 		t.Error("no error for diff IDs that are no digests")
 	}
 }

@@ -85,6 +85,9 @@ func (n *Namespace) Waits() bool {
 	return len(n.unread) > 0
 }
 
+// Knows tells whether a lease was looked at before.
+func (n *Namespace) Knows(l leases.Lease) bool { return n.leases[keyOf(l)] != nil }
+
 // IsQuiet tells that a lease need not be asked for what it holds: it is known, is no pull
 // and lists nothing new.
 func (n *Namespace) IsQuiet(l leases.Lease, now time.Time) bool {

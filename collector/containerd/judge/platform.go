@@ -94,7 +94,8 @@ func (k *Look) learnManifest(l *lease, r *root) {
 		if d == "" || doc == nil || doc.Config == nil {
 			return
 		}
-		r.manifest = doc.manifest()
+		r.manifest, r.rest = doc.manifest(), doc.rest.sizes
+		r.count = len(doc.Layers) + doc.rest.Layers
 		r.brought = map[digest.Digest]bool{d: true}
 	}
 	if top.isIndex() {
@@ -103,7 +104,7 @@ func (k *Look) learnManifest(l *lease, r *root) {
 	if r.manifest.ChainIDs != nil {
 		return
 	}
-	if ids, known := k.chains(l, r.manifest.Config.Digest, len(r.manifest.Layers)-r.further); known && ids != nil {
+	if ids, known := k.chains(l, r.manifest.Config.Digest, r.count); known && ids != nil {
 		withChains := *r.manifest
 		withChains.ChainIDs = ids
 		r.manifest = &withChains
@@ -121,16 +122,28 @@ func (k *Look) learnFurther(l *lease, r *root, index *document) {
 		if doc == nil || doc.Config == nil {
 			continue
 		}
-		if further := doc.manifest(); l.brings(r, further) {
-			all := *r.manifest
-			all.Configs = append(slices.Clone(all.Configs), further.Config)
-			all.Layers = append(slices.Clone(all.Layers), further.Layers...)
-			r.manifest = &all
-			r.brought = maps.Clone(r.brought)
-			r.brought[m.Digest] = true
-			r.further += len(further.Layers)
+		if l.brings(r, doc.manifest()) {
+			r.bring(m.Digest, doc)
 		}
 	}
+}
+
+// bring adds a further manifest, whose layers are in the rest where there are too many.
+func (r *root) bring(d digest.Digest, doc *document) {
+	all := *r.manifest
+	all.Configs = append(slices.Clone(all.Configs), descriptor(*doc.Config))
+	all.Layers = slices.Clone(all.Layers)
+	fits := min(max(limits.Layers-len(all.Layers), 0), len(doc.Layers))
+	for _, layer := range doc.Layers[:fits] {
+		all.Layers = append(all.Layers, descriptor(layer))
+	}
+	more := rest{all.Rest, maps.Clone(r.rest)}
+	more.add(doc.Layers[fits:])
+	more.addRest(doc.rest)
+	all.Rest = more.Rest
+	r.manifest, r.rest = &all, more.sizes
+	r.brought = maps.Clone(r.brought)
+	r.brought[d] = true
 }
 
 // brings tells whether the lease lists all layers of a manifest, and one at least
@@ -161,7 +174,7 @@ func (k *Look) brought(l *lease, doc *document) (n int) {
 	if n > 0 || len(l.chains) == 0 {
 		return n
 	}
-	ids, _ := k.chains(l, doc.Config.Digest, len(doc.Layers))
+	ids, _ := k.chains(l, doc.Config.Digest, len(doc.Layers)+doc.rest.Layers)
 	for _, id := range ids {
 		if l.chains[id] {
 			n++

@@ -28,8 +28,9 @@ type root struct {
 
 	image    pull.Image
 	manifest *pull.Manifest
-	brought  map[digest.Digest]bool // manifests that it is made of
-	further  int                    // layers of those but the first
+	brought  map[digest.Digest]bool  // manifests that it is made of
+	count    int                     // layers of the first of those
+	rest     map[digest.Digest]int64 // blobs of layers that are reported in sums, with their sizes
 }
 
 // findRoots finds the roots of a lease: the blobs that refer to others, that none refers
