@@ -147,7 +147,7 @@ func (h *history) learnManifest(m *Manifest) {
 		if b := h.blobs[d.Digest]; b == nil {
 			h.blobs[d.Digest] = &blob{Descriptor: d}
 		} else {
-			b.Descriptor, b.unnamed = d, false
+			b.Descriptor, b.unnamed, b.document = d, false, false
 		}
 	}
 	maps.DeleteFunc(h.blobs, func(_ digest.Digest, b *blob) bool { return b.unnamed })

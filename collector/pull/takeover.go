@@ -133,7 +133,6 @@ func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
 		t.ended[r.ID] = o.Time
 	default:
 		t.leave(h, o.Time)
-		t.leaveTo(h, &r)
 	}
 	return true
 }
@@ -147,7 +146,7 @@ func (t *Tracker) mayHaveTakenOver(h *history) bool {
 			continue
 		}
 		for d, b := range other.blobs {
-			if own := h.blobs[d]; b.sawOpen && own != nil && own.ours && !own.sawOpen && !own.committed.IsZero() {
+			if own := h.blobs[d]; b.sawOpen && own != nil && !own.sawOpen && !own.committed.IsZero() && !own.cached(h.created) {
 				return true
 			}
 		}

@@ -146,12 +146,17 @@ func TestTakeoverThatNobodySaw(t *testing.T) {
 		event bool // tells of the commit
 		early bool // before any reading does
 		quick bool // the other pull is over at once
+		twice bool // and has two records, so that it is known at once that it went well
+		late  bool // the other pull is first seen when it is known already that the first one is dead
 	}{
-		"without an event":                   {},
-		"with an event":                      {event: true},
-		"with an event before the reading":   {event: true, early: true},
-		"and is over at once":                {quick: true},
-		"with an event, and is over at once": {event: true, early: true, quick: true},
+		"without an event":                      {},
+		"with an event":                         {event: true},
+		"with an event before the reading":      {event: true, early: true},
+		"and is over at once":                   {quick: true},
+		"with an event, and is over at once":    {event: true, early: true, quick: true},
+		"and is over at once, with two records": {quick: true, twice: true},
+		"and is seen late":                      {late: true},
+		"and is seen late, when it is over":     {quick: true, late: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(3)
@@ -177,8 +182,16 @@ func TestTakeoverThatNobodySaw(t *testing.T) {
 			a.Chains[chainID("app", 0)] = Snapshot{Created: at(20.4)}
 			s.event(SnapshotCommitted, 20.4, chainID("app", 0))
 			s.stored("app", "1", 20.5)
+			if test.twice {
+				s.stored("app", "", 20.51)
+			}
 			if test.quick {
 				b.Gone = true
+			}
+			if test.late {
+				s.running = []*actor{a}
+				s.poll(20.55)
+				s.running = append(s.running, b)
 			}
 			for now := 20.6; now < 30; now += 0.3 {
 				u := s.poll(now)

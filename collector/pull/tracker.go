@@ -169,9 +169,12 @@ func (t *Tracker) Observe(o Observation) Update {
 		t.omitOf(h, &r)
 	}
 	t.resume(takeovers)
-	for i := range o.Pulls {
-		if h := t.abandoned[o.Pulls[i].ID]; h != nil {
-			t.leaveTo(h, &o.Pulls[i])
+	for i := range o.Pulls { // all that run are known by now
+		r := &o.Pulls[i]
+		if h := t.abandoned[r.ID]; h != nil {
+			t.leaveTo(h, r)
+		} else if h := t.pulls[r.ID]; h != nil && !h.left.IsZero() {
+			t.leaveTo(h, r)
 		}
 	}
 	for id, h := range t.pulls {

@@ -135,6 +135,23 @@ func TestGivenUpBeforeItsRootWasSeenOpen(t *testing.T) {
 	}
 }
 
+// What was taken for a manifest, since nobody saw its ingest, is the config as soon as the
+// manifest says so: its bytes are the image's.
+func TestConfigThatWasTakenForADocument(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	manifest, config := a.Manifest, a.Manifest.Config.Digest
+	a.Manifest = nil
+	a.Blobs = map[digest.Digest]Blob{config: {Held: true, Committed: at(0.1), Size: 10, Document: true}}
+	s.poll(1)
+	a.Manifest = manifest
+	a.Blobs[config] = Blob{Held: true, Committed: at(0.1)}
+	a.committed(0, 1.5, true)
+	if p := s.poll(2).Active[0]; p.Downloaded != 1010 || p.Cached != 0 {
+		t.Errorf("%d bytes downloaded, %d cached; want 1010 and none", p.Downloaded, p.Cached)
+	}
+}
+
 // What a manifest that cannot be read names is known only once a layer has come: until then
 // it may be a manifest, whose bytes are not the image's.
 func TestBlobThatIsNoDocumentAfterAll(t *testing.T) {
