@@ -86,3 +86,31 @@ func TestManifestThatContainerdMakesAtTheEnd(t *testing.T) {
 		t.Errorf("readings %+v", r)
 	}
 }
+
+// The event of its record may come after the lease was missed: the pull goes on for a moment.
+func TestRecordOfAMadeManifestThatComesLate(t *testing.T) {
+	for name, test := range map[string]struct{ comes bool }{"it comes": {true}, "it never comes": {false}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.configType = "application/octet-stream"
+			i := w.pulled("app", 1, 2)
+			w.lease("a", 0, i.all()[1:]...)
+			w.look(2)
+			w.end("a")
+			if r := w.look(3.2); len(r) != 1 || r[0].Gone {
+				t.Fatalf("at first the readings are %+v, want one that goes on", r)
+			}
+			var want []digest.Digest
+			if test.comes {
+				want = []digest.Digest{w.put([]byte("made"), 3, "", append([]digest.Digest{i.config}, i.layers...)...)}
+				w.record("registry.example/app:v1", want[0], 3.1)
+			}
+			if r := w.look(4.3); len(r) != 1 || !r[0].Gone || !slices.Equal(r[0].AlsoRoots, want) {
+				t.Errorf("readings %+v, want one that is gone, also of %v", r, want)
+			}
+			if r := w.look(5.5); len(r) != 0 {
+				t.Errorf("it is reported again: %+v", r)
+			}
+		})
+	}
+}

@@ -277,6 +277,9 @@ func (k *Look) judge(l *lease) (r result) {
 		k.learnManifest(l, root)
 		k.learnRecorded(l, root)
 		reading := k.reading(l, root, early)
+		if k.awaitsRecord(l, root) {
+			reading.Gone = false
+		}
 		r.readings = append(r.readings, reading)
 		root.reported, root.over = true, reading.Gone
 	}
@@ -373,7 +376,8 @@ func (k *Look) Done() {
 			continue
 		}
 		l.roots = r.roots
-		if l.gone() && (len(r.readings) > 0 || k.now.Sub(l.goneAt) > recordTime) {
+		runs := slices.ContainsFunc(r.readings, func(r pull.Reading) bool { return !r.Gone })
+		if l.gone() && !runs && (len(r.readings) > 0 || k.now.Sub(l.goneAt) > recordTime) {
 			n.close(l)
 		}
 	}

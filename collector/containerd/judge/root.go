@@ -173,7 +173,7 @@ func noteMade(roots []*root, original, made digest.Digest) {
 // learnRecorded notes such a manifest that the lease was not seen to list, by the image
 // record that names it.
 func (k *Look) learnRecorded(l *lease, r *root) {
-	if r.manifest == nil || r.manifest.Config.MediaType != "application/octet-stream" {
+	if !r.mayBeRemade() {
 		return
 	}
 	for _, record := range k.namespace.records {
@@ -185,6 +185,22 @@ func (k *Look) learnRecorded(l *lease, r *root) {
 			noteMade([]*root{r}, r.digest, made)
 		}
 	}
+}
+
+// mayBeRemade tells whether containerd makes another manifest of the one that is a root.
+func (r *root) mayBeRemade() bool {
+	return r.manifest != nil && r.manifest.Config.MediaType == "application/octet-stream"
+}
+
+// remadeTime is how long a pull whose lease is gone goes on, so that the record comes that
+// names the manifest which containerd has made: nothing else does.
+const remadeTime = time.Second
+
+// awaitsRecord tells whether the record of a pull whose lease is gone may still come, under a
+// manifest that is not known yet.
+func (k *Look) awaitsRecord(l *lease, r *root) bool {
+	return r.mayBeRemade() && len(r.also) == 0 && l.gone() && !l.lost && k.now.Sub(l.goneAt) < remadeTime &&
+		k.isRecorded(l, r.digest, r.created).IsZero()
 }
 
 func refersTo(refs []digest.Digest) map[digest.Digest]bool {
