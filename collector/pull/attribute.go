@@ -20,6 +20,11 @@ func (t *Tracker) attribute(now time.Time) {
 		if !h.gone.IsZero() {
 			until = h.gone // what came later another pull did
 		}
+		for _, b := range h.before {
+			if at := t.journal.first(mark{h.id.Namespace, BlobCommitted, b.Digest}, b.opened, b.committed); !at.IsZero() {
+				b.committed = at
+			}
+		}
 		for d, b := range h.blobs {
 			told := mark{h.id.Namespace, BlobCommitted, d}
 			if b.committed.IsZero() && (!b.opening || !h.gone.IsZero()) { // else it may be another one's commit
@@ -175,6 +180,9 @@ func (t *Tracker) schedule() map[*blob]time.Time {
 func (t *Tracker) unsettle() {
 	for _, h := range t.pulls {
 		h.root.slot = time.Time{}
+		for _, b := range h.before {
+			b.slot = time.Time{}
+		}
 		for _, b := range h.blobs {
 			b.slot = time.Time{}
 		}
@@ -196,6 +204,9 @@ func (h *history) transfers(ended time.Time) []*transfer {
 		list = append(list, tr)
 	}
 	add(&h.root)
+	for _, b := range h.before {
+		add(b)
+	}
 	for _, b := range h.blobs {
 		add(b)
 	}

@@ -43,6 +43,9 @@ func (h *history) shift(by time.Duration) {
 	h.speed.moved = shifted(h.speed.moved, by)
 	h.speed.clock.shift(by)
 	h.root.shift(by)
+	for _, b := range h.before {
+		b.shift(by)
+	}
 	for _, b := range h.blobs {
 		b.shift(by)
 	}

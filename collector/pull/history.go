@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"maps"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -17,6 +16,7 @@ type history struct {
 	rootSeen time.Time // first reading that had the root
 	manifest *Manifest
 	blobs    map[digest.Digest]*blob // config and layers
+	before   []*blob                 // manifests below an index, which have waited for slots as well
 	chains   map[digest.Digest]*chain
 	records  []Event // of the root, as stored
 
@@ -70,7 +70,7 @@ func (h *history) learn(r Reading, o Observation) {
 		h.listed = o.Asked
 	}
 	h.image.learn(r.Image)
-	h.learnManifest(r.Manifest)
+	h.learnManifest(r.Manifest, o.Time)
 	if h.rootSeen.IsZero() && h.image.Root != "" {
 		h.rootSeen = o.Time
 	}
@@ -137,7 +137,7 @@ func (i *Image) learn(o Image) {
 
 // learnManifest takes a manifest, or one that tells more: the chains, or the layers
 // of a further platform.
-func (h *history) learnManifest(m *Manifest) {
+func (h *history) learnManifest(m *Manifest, now time.Time) {
 	if before := h.manifest; m == nil || (before != nil && before.ChainIDs != nil &&
 		len(m.Layers)+m.Rest.Layers <= len(before.Layers)+before.Rest.Layers) {
 		return
@@ -150,7 +150,19 @@ func (h *history) learnManifest(m *Manifest) {
 			b.Descriptor, b.unnamed, b.document = d, false, false
 		}
 	}
-	maps.DeleteFunc(h.blobs, func(_ digest.Digest, b *blob) bool { return b.unnamed })
+	for d, b := range h.blobs {
+		if !b.unnamed {
+			continue
+		}
+		if b.document && b.ours && b.sawOpen {
+			b.open = false
+			if b.committed.IsZero() {
+				b.committed = now // at the latest
+			}
+			h.before = append(h.before, b)
+		}
+		delete(h.blobs, d)
+	}
 	for _, id := range m.ChainIDs {
 		if h.chains[id] == nil {
 			h.chains[id] = &chain{}

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -165,5 +166,44 @@ func TestBlobThatIsNoDocumentAfterAll(t *testing.T) {
 	a.Blobs[layerDigest("app", 0)] = Blob{Held: true, Size: 1000, Ingest: &Ingest{Offset: 500, Started: at(1), Updated: at(1.5)}}
 	if p := s.poll(2).Active[0]; p.Downloaded != 510 || p.TotalKnown || p.Phase != Downloading {
 		t.Errorf("%d bytes, size known %t, %s; want 510 of an unknown size, downloading", p.Downloaded, p.TotalKnown, p.Phase)
+	}
+}
+
+// The manifest below an index waits for a slot as its layers do. That counts also where a look
+// has read it before the config came.
+func TestManifestThatWaitedForASlot(t *testing.T) {
+	s := newScene(1)
+	front := s.lease("front", "front", 0, 1)
+	front.open(0, 0.1, 100, 0.5)
+	a := s.lease("a", "app", 1, 1)
+	config, m := a.Manifest.Config.Digest, a.Manifest
+	below := layerDigest("app", 7)
+	a.Manifest = nil
+	a.Blobs = map[digest.Digest]Blob{below: {Held: true, Opening: true, Size: 9, Document: true, Ingest: &Ingest{Started: at(1.1), Updated: at(1.1)}}}
+	for now := 2.0; now < 6; now++ {
+		front.open(0, 0.1, int64(now)*100, now)
+		s.poll(now)
+	}
+	front.committed(0, 6, true)
+	s.event(BlobCommitted, 6, layerDigest("front", 0))
+	s.event(BlobCommitted, 6.1, below)
+	a.Manifest = m
+	a.Blobs = map[digest.Digest]Blob{config: {}, layerDigest("app", 0): {}} // looked for, and not there yet
+	s.poll(6.2)
+	a.Blobs[config] = Blob{Held: true, Committed: at(6.3)}
+	a.committed(0, 6.5, true)
+	a.unpacked(0, 6.6)
+	s.stored("app", "1", 6.7)
+	a.Gone = true
+	s.poll(7)
+	s.poll(8)
+	if len(s.ended) != 1 {
+		t.Fatalf("%d pulls ended, want 1", len(s.ended))
+	}
+	if got := s.ended[0].Queued; got < 4800*time.Millisecond || got > 5200*time.Millisecond {
+		t.Errorf("it waited for slots for %s, want some 4.9 s", got)
+	}
+	if p := s.ended[0]; p.Downloaded != 1010 {
+		t.Errorf("%d bytes, want 1010 without the manifest's", p.Downloaded)
 	}
 }
