@@ -159,12 +159,16 @@ func TestSizesThatOverflow(t *testing.T) {
 	done := n.cri.Start(n.Context(), img.Ref())
 	ctx, cancel := context.WithTimeout(n.Context(), 15*time.Second)
 	defer cancel()
+	var comes bool // containerd may have given its slots to layers that never come
 	if err := n.receiver.Wait(ctx, "the bytes of the layer that comes", func() bool {
 		points := n.points("pulltrace.image.downloaded", img)
 		return len(points) > 0 && points[len(points)-1].Value >= 2<<20
-	}); err != nil {
+	}); err != nil && n.registry.Served(img.Layers[0].Digest) >= 4<<20 {
 		t.Error(err)
+	} else {
+		comes = err == nil
 	}
+	t.Logf("containerd has asked for the layer: %t", comes)
 	time.Sleep(2 * time.Second)
 	process.Stop()
 	n.daemon.Kill()
@@ -172,6 +176,12 @@ func TestSizesThatOverflow(t *testing.T) {
 		t.Fatal("an image that never comes was pulled")
 	}
 
+	for _, p := range n.points("pulltrace.image.downloaded", img) {
+		if part := int64(p.Value) % (1 << 20); part != 0 && part != img.Config.Size {
+			t.Errorf("%g bytes are downloaded: a layer comes in steps of 1 MiB, and beside it only the config of %d counts", p.Value, img.Config.Size)
+			break
+		}
+	}
 	for _, p := range n.receiver.Points("") {
 		if p.Value < 0 || p.Sum < 0 {
 			t.Fatalf("%s is told as %g: %s", p.Metric, p.Value, p.Attributes)
@@ -187,7 +197,7 @@ func TestSizesThatOverflow(t *testing.T) {
 			t.Errorf("%s tells a size of %v", event.Name, size)
 		}
 	}
-	if !n.wasPhase("downloading") || n.wasPhase("unpacking") {
+	if (comes && !n.wasPhase("downloading")) || n.wasPhase("unpacking") {
 		t.Error("the pull is not told as downloading, or as unpacking, while its first layer comes")
 	}
 }

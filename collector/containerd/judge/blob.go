@@ -104,6 +104,7 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 	delete(brings, r.digest)
 	reading.Omitted = k.limit(l, brings)
 	layers := slices.Contains(slices.Collect(maps.Values(l.kinds)), "layer")
+	manifests := l.manifests()
 	for d := range brings {
 		b := k.blob(l, d) // of one that is open nothing else is asked: there may be thousands
 		if !b.Committed.IsZero() && b.Committed.Before(l.created) {
@@ -113,15 +114,29 @@ func (k *Look) readUnnamed(l *lease, r *root, reading *pull.Reading) {
 		if b.Size = k.ingests[d].Total; info.Digest != "" {
 			b.Size = info.Size
 		}
-		switch l.kinds[d] {
-		case "layer", "config", "unknown":
-		case "": // its ingest was not seen; before the first layer, it may be a manifest without labels yet
+		switch kind := l.kinds[d]; {
+		case manifests[d]:
+			b.Document = true
+		case kind == "layer", kind == "config", kind == "unknown":
+		case kind == "": // its ingest was not seen; before the first layer, it may be a manifest without labels yet
 			b.Document = !layers || len(children(info.Labels)) > 0
 		default:
 			b.Document = true
 		}
 		reading.Blobs[d] = b
 	}
+}
+
+// manifests are those that an index of the lease names. The labels of a large one, which would
+// tell as well, may come many seconds after it.
+func (l *lease) manifests() map[digest.Digest]bool {
+	named := make(map[digest.Digest]bool)
+	for _, doc := range l.documents {
+		for _, m := range doc.Manifests {
+			named[m.Digest] = true
+		}
+	}
+	return named
 }
 
 // limit drops those of the blobs that a lease brings for which there is no room, and returns

@@ -114,3 +114,19 @@ func TestRecordOfAMadeManifestThatComesLate(t *testing.T) {
 		})
 	}
 }
+
+// A large manifest has no labels yet when the first layers are opened: that it is none of them
+// its index says.
+func TestManifestWithoutLabelsBesideLayers(t *testing.T) {
+	w := newWorld(t)
+	i := w.pulled("app", 1, 2)
+	info := w.infos[i.manifest]
+	info.Labels = nil
+	w.infos[i.manifest] = info
+	w.bytes[i.manifest] = []byte("{}") // it cannot be read
+	l := w.lease("a", 0, i.index, i.manifest)
+	w.open(l, "layer", i.layers[0], 2, 0, 9<<20)
+	if r := w.look(3); len(r) != 1 || !r[0].Blobs[i.manifest].Document {
+		t.Errorf("readings %+v, want the manifest as a document", r)
+	}
+}
