@@ -117,7 +117,7 @@ func (s *Source) observe(ctx context.Context, o *pull.Observation) (looks []*jud
 	if err := s.identify(ctx); err != nil {
 		return nil, err
 	}
-	o.Slots, o.CommitEvents = s.daemon.slots, s.daemon.commitEvents
+	o.Daemon, o.Slots, o.CommitEvents = s.daemon.UUID, s.daemon.slots, s.daemon.commitEvents
 	names, err := s.listNamespaces(ctx)
 	if err != nil {
 		return nil, err

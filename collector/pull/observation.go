@@ -14,6 +14,8 @@ type Observation struct {
 	Time  time.Time // when it was complete: nothing in it is later
 	Pulls []Reading
 
+	Daemon string // which one it is, over all its runs
+
 	// Unread are the namespaces that could not be read. Nothing is known of their pulls,
 	// which are as they were.
 	Unread []Unread

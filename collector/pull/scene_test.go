@@ -13,6 +13,7 @@ import (
 type scene struct {
 	tracker *Tracker
 	slots   int
+	daemon  string
 	running []*actor
 	ended   []Pull
 	started []Pull
@@ -105,7 +106,7 @@ func (s *scene) storedIn(repository, image, tag string, seconds float64) {
 
 // observation is what the runtime of the scene shows.
 func (s *scene) observation(seconds float64) Observation {
-	o := Observation{Asked: at(seconds), Time: at(seconds), Slots: s.slots}
+	o := Observation{Asked: at(seconds), Time: at(seconds), Slots: s.slots, Daemon: s.daemon}
 	for _, a := range s.running {
 		r := a.Reading
 		r.Blobs, r.Chains = maps.Clone(r.Blobs), maps.Clone(r.Chains)

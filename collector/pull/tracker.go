@@ -29,6 +29,7 @@ type Tracker struct {
 	claims     map[claimKey]claim
 	used       map[Event]bool // image events that ended a pull
 	past       []*transfer    // of ended pulls, while a running one may have waited for them
+	daemon     string         // that answers
 	observed   time.Time      // the last observation
 	forgot     time.Time      // when what nobody can ask for was last dropped
 	commits    commitEvents
@@ -132,6 +133,7 @@ func (t *Tracker) Observe(o Observation) Update {
 			Time: t.observed, SourceUp: true, Active: t.active(t.observed, t.schedule()), Slots: t.slots, SlotsConfigured: o.Slots,
 		})
 	}
+	t.meet(&o)
 	o.Pulls = slices.Clone(o.Pulls) // their IDs may change
 	for kind, n := range o.Omitted {
 		t.omit(kind, n)
