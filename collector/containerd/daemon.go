@@ -87,22 +87,10 @@ func socketTime(path string) time.Time {
 	return info.ModTime()
 }
 
-// stepLimit is the least by which a clock is set at once; smaller corrections
-// are made by letting it run faster or slower, the monotonic clock too.
-const stepLimit = 10 * time.Millisecond
-
-// stepped is by how much the wall clock was set since the last observation. What
-// is known of when containerd began follows it.
-func (s *Source) stepped(now time.Time) time.Duration {
-	if s.observed.IsZero() {
-		return 0
+// follow takes note that the wall clock was set: what is known of when containerd began goes
+// with it.
+func (d *daemon) follow(by time.Duration) {
+	if !d.Began.IsZero() {
+		d.Began = d.Began.Add(by)
 	}
-	by := now.Round(0).Sub(s.observed.Round(0)) - now.Sub(s.observed)
-	if by.Abs() < stepLimit {
-		return 0
-	}
-	if !s.daemon.Began.IsZero() {
-		s.daemon.Began = s.daemon.Began.Add(by)
-	}
-	return by
 }

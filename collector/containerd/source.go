@@ -52,7 +52,7 @@ type Source struct {
 	client     *client
 	daemon     daemon // that answered last
 	namespaces map[string]*judge.Namespace
-	observed   time.Time      // by Observe, when it last went well
+	observed   moment         // by Observe, when it last went well
 	beyond     map[string]int // leases of a namespace that are too many to be looked at
 
 	sightings  pace      // of leases, by Watch
@@ -97,18 +97,19 @@ func (s *Source) Version(ctx context.Context) (string, error) {
 func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	o := pull.Observation{Asked: time.Now().Round(0)}
 	looks, err := s.observe(ctx, &o)
-	now := time.Now()
-	o.Time = now.Round(0) // by the wall clock, as all of containerd's times are
+	at := now()
+	o.Time = at.wall // as all of containerd's times are
 	if err != nil {
 		s.lose(o.Time)
 		return o, err
 	}
-	o.Stepped = s.stepped(now)
-	s.observed = now
+	o.Stepped = at.stepped(s.observed)
+	s.daemon.follow(o.Stepped)
+	s.observed = at
 	for _, look := range looks {
 		look.Done()
 	}
-	s.noteQuiet(now)
+	s.noteQuiet(at.wall)
 	o.Omitted = s.takeOmitted()
 	return o, nil
 }
