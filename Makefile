@@ -7,7 +7,7 @@ GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race e2e peers bench lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race fuzz e2e peers bench lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ unit: ## tests that need nothing but Go
 	cd semconv/reference && go test -count=1 $(TESTFLAGS) ./...
 	cd dashboards/grafana && go test -count=1 $(TESTFLAGS) ./...
 	cd examples/demo && go test $(TESTFLAGS) ./...
+
+# Each target for so long; two at a time, each with one worker.
+FUZZTIME ?= 1m
+fuzz: ## all that is parsed, with random input
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {while (n > 0) print $$2, names[--n]}' | \
+	xargs -P 2 -n 2 sh -c 'go test -v -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 $(TESTFLAGS) "$$0"'
 
 race: ## the unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
