@@ -226,12 +226,15 @@ func (s *Source) oldest(namespace string, list []leases.Lease) time.Time {
 }
 
 // listAll lists what leases hold, but for builders' and for those that are not to be asked.
+// After limits.OthersTime only those of pulls are asked; the others are next time the first.
 func (s *Source) listAll(ctx context.Context, n *judge.Namespace, list []leases.Lease, unasked func(leases.Lease) bool) (listed []judge.Listed, err error) {
+	began := time.Now()
+	n.SortByNeed(list)
 	for _, item := range list {
 		switch {
 		case judge.IsBuilders(item):
 			continue
-		case unasked(item):
+		case unasked(item), time.Since(began) > limits.OthersTime && !n.IsPull(item):
 			if n.Knows(item) {
 				listed = append(listed, judge.Listed{Lease: item, Same: true})
 			}

@@ -35,6 +35,7 @@ const (
 const (
 	CallTime          = 3 * time.Second        // of one call
 	LookTime          = 2 * time.Second        // that a look at a namespace asks for details; the next one goes on
+	OthersTime        = 500 * time.Millisecond // that a look asks for what leases hold that are no pulls; the next one goes on
 	EventPause        = 250 * time.Millisecond // after a look that an event has caused: as long as that took, but no longer
 	RecordCalls       = 100                    // for image records, at once
 	RecordCallsPerSec = 10                     // from then on

@@ -27,7 +27,7 @@ func TestPageHasEachLimit(t *testing.T) {
 		"Leases": count(Leases), "Layers": count(Layers), "Manifests": count(Manifests), "Blobs": count(Blobs), "IndexDepth": count(IndexDepth),
 		"WaitingEvents": count(WaitingEvents), "SeenLeases": count(SeenLeases), "SeenRecords": count(SeenRecords),
 		"Document": count(Document) + " B", "ImageBytes": "2^50 B",
-		"CallTime": seconds(CallTime), "LookTime": seconds(LookTime), "EventPause": fmt.Sprintf("%d ms", EventPause.Milliseconds()),
+		"CallTime": seconds(CallTime), "LookTime": seconds(LookTime), "OthersTime": fmt.Sprintf("%d ms", OthersTime.Milliseconds()), "EventPause": fmt.Sprintf("%d ms", EventPause.Milliseconds()),
 		"RecordCalls": count(RecordCalls), "RecordCallsPerSec": count(RecordCallsPerSec), "QuietLease": fmt.Sprintf("%g min", QuietLease.Minutes()),
 		"PodList": fmt.Sprintf("%d MiB", PodList>>20), "Message": fmt.Sprintf("%d KiB", Message>>10),
 		"Registries": count(Registries),

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,37 @@ func TestLeasesOfOthersCostLittle(t *testing.T) {
 	t.Logf("%d calls in a pull of %s", calls, took)
 	if limit := int(200 * took.Seconds()); calls > limit {
 		t.Errorf("%d calls in a pull of %s, want %d at the most", calls, took, limit)
+	}
+}
+
+// containerd is slow, and has many leases that are no pulls: a look at all of them would take
+// six seconds. The pull beside them is looked at all the same.
+func TestSlowContainerdWithManyLeases(t *testing.T) {
+	t.Parallel()
+	const many, slow = 40, 150 * time.Millisecond
+	n := newNode(t)
+	n.foreignLeases(many)
+	n.proxy.Delay(listResources, slow)
+	process := n.watch()
+	time.Sleep(2 * time.Second)
+	img := n.push("slow:1", 6<<20, 6<<20)
+	n.registry.SetRate(1_500_000)
+	pull := n.pull(img)
+	span := n.onlySpan(img, process)
+	n.checkAttribute(span, "pulltrace.pull.outcome", "success")
+	n.checkAttribute(span, "pulltrace.pull.bytes.downloaded", n.registry.Served(img.Blobs()...))
+	var last time.Time
+	for _, call := range n.proxy.Calls() {
+		if !strings.HasSuffix(call.Method, "Leases/List") {
+			continue
+		}
+		if gap := call.Start.Sub(last); !last.IsZero() && call.Start.After(pull.Start) && gap > 4*time.Second {
+			t.Errorf("a look took %s", gap)
+		}
+		last = call.Start
+	}
+	if moved := steps(n.points("pulltrace.image.downloaded", img)); moved < 3 {
+		t.Errorf("the bytes of a pull of %s moved in %d steps", pull.End.Sub(pull.Start), moved)
 	}
 }
 

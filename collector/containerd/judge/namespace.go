@@ -85,45 +85,6 @@ func (n *Namespace) Waits() bool {
 	return len(n.unread) > 0
 }
 
-// Knows tells whether a lease was looked at before.
-func (n *Namespace) Knows(l leases.Lease) bool { return n.leases[keyOf(l)] != nil }
-
-// IsQuiet tells that a lease need not be asked for what it holds: it is known, is no pull
-// and lists nothing new.
-func (n *Namespace) IsQuiet(l leases.Lease, now time.Time) bool {
-	known := n.leases[keyOf(l)]
-	return known != nil && known.isQuiet(now)
-}
-
-// EachQuiet calls f with each lease that is quiet.
-func (n *Namespace) EachQuiet(now time.Time, f func(id string, created int64)) {
-	for key, l := range n.leases {
-		if l.isQuiet(now) {
-			f(key.id, key.created)
-		}
-	}
-}
-
-// HasNew tells that a listing has an ingest of a root that no lease lists, as far as they
-// were asked, and that was not there at the last look.
-func (n *Namespace) HasNew(listing Listing) bool {
-	held := make(map[digest.Digest]bool)
-	anySame := false
-	for _, item := range listing.Leases {
-		anySame = anySame || item.Same
-		for _, r := range item.Resources {
-			if _, d, ok := refDigest(r.ID); ok {
-				held[d] = true
-			}
-		}
-	}
-	return anySame && slices.ContainsFunc(listing.Ingests, func(st content.Status) bool {
-		kind, d, ok := refDigest(st.Ref)
-		_, before := n.ingests[d]
-		return ok && (kind == "index" || kind == "manifest") && !held[d] && !before
-	})
-}
-
 // Listing is what containerd lists in a namespace.
 type Listing struct {
 	Daemon  Daemon
