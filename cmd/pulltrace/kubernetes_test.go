@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -35,12 +36,13 @@ func TestKubernetesModes(t *testing.T) {
 
 func TestKubernetesOnOutsideOfACluster(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	log := slog.New(slog.DiscardHandler)
 	f := kubernetesFlags{mode: kubernetesOn}
-	if _, err := f.pods("n1", nil); err == nil || !strings.Contains(err.Error(), "--kubernetes=on: ") || !strings.Contains(err.Error(), "KUBERNETES_SERVICE_HOST") {
+	if _, err := f.pods("n1", log); err == nil || !strings.Contains(err.Error(), "--kubernetes=on: ") || !strings.Contains(err.Error(), "KUBERNETES_SERVICE_HOST") {
 		t.Errorf("error %v, want one that names the flag and what is not set", err)
 	}
 	f.mode = kubernetesOff
-	if pods, err := f.pods("n1", nil); pods != nil || err != nil {
+	if pods, err := f.pods("n1", log); pods != nil || err != nil {
 		t.Errorf("off: %v, %v, want no pods", pods, err)
 	}
 }
