@@ -5,6 +5,12 @@ CODE   := . semconv/reference dashboards/grafana test test/conformance test/peer
 	test/deploy test/docker test/kubernetes examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
+# What the binary does without; cmd/pulltrace/size_test.go has what each saves. grpcnotrace
+# leaves out pages of gRPC that nothing serves: their templates would keep the linker from
+# dropping methods that are not used. nethttpomithttp2 leaves out one of two copies of
+# HTTP/2: that of x/net is there for client-go. With Go 1.27 there is only one, and the tag
+# must go.
+TAGS   := grpcnotrace,nethttpomithttp2
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
 .PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race fuzz e2e peers bench lint fmt demo
@@ -12,10 +18,8 @@ LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# grpcnotrace leaves out pages of gRPC that nothing serves. Their templates would keep
-# the linker from dropping methods that are not used, see cmd/pulltrace/size_test.go.
 build: ## bin/pulltrace, static and stripped
-	go build -trimpath -tags=grpcnotrace -ldflags='-s -w' -o bin/pulltrace ./cmd/pulltrace
+	go build -trimpath -tags=$(TAGS) -ldflags='-s -w -funcalign=16' -o bin/pulltrace ./cmd/pulltrace
 
 generate: ## semconv/README.md of semconv/registry, the dashboards, and what is made of the chart
 	cd semconv/reference && go run .
@@ -33,7 +37,7 @@ test-matrix: ## the e2e tests on every version of containerd; writes docs/matrix
 
 # Two are not cached: go does not see files outside of the module.
 unit: ## tests that need nothing but Go
-	go test $(TESTFLAGS) ./...
+	go test -tags=$(TAGS) $(TESTFLAGS) ./...
 	cd semconv/reference && go test -count=1 $(TESTFLAGS) ./...
 	cd dashboards/grafana && go test -count=1 $(TESTFLAGS) ./...
 	cd examples/demo && go test $(TESTFLAGS) ./...
@@ -45,7 +49,7 @@ fuzz: ## all that is parsed, with random input
 	xargs -P 2 -n 2 sh -c 'go test -v -run "^$$" -fuzz "^$$1\$$" -fuzztime $(FUZZTIME) -parallel 1 $(TESTFLAGS) "$$0"'
 
 race: ## the unit tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race -tags=$(TAGS) $(TESTFLAGS) ./...
 
 # Not cached: go does not see that the rules have changed.
 test-rules: ## the alerts, by promtool, which it builds

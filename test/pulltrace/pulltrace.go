@@ -155,7 +155,7 @@ var Build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(fresh)
-	shipped := []string{"-tags=grpcnotrace", "-ldflags=-s -w"} // as make build
+	shipped := []string{"-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w -funcalign=16"} // as make build
 	if err := gobuild.Build(ctx, root, fresh, shipped, "./cmd/pulltrace"); err != nil {
 		return "", fmt.Errorf("building pulltrace: %w", err)
 	}

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -99,6 +101,26 @@ func TestConfigurationFile(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "OTEL_CONFIG_FILE") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want one that names the variable and %s", wrong, err, want)
 		}
+	}
+}
+
+func TestConfigurationFileOverTLS(t *testing.T) {
+	ca := newAuthority(t)
+	r := newReceiver(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, &x509.Certificate{})}, NextProtos: []string{"h2", "http/1.1"}})
+	exporter := func(kind, address string) string {
+		return "{" + kind + ": {endpoint: 'https://" + address + "', tls: {ca_file: " + ca.file + "}}}"
+	}
+	setUp(t, config(t, "file_format: '1.0'\n"+
+		"meter_provider: {readers: [{periodic: {exporter: "+exporter("otlp_http", r.http+"/v1/metrics")+"}}]}\n"+
+		"tracer_provider: {processors: [{batch: {exporter: "+exporter("otlp_http", r.http+"/v1/traces")+"}}]}\n"+
+		"logger_provider: {processors: [{batch: {exporter: "+exporter("otlp_grpc", r.grpc)+"}}]}\n",
+	)).flush(t)
+	got := map[string]int{}
+	for _, q := range r.got() {
+		got[q.protocol]++
+	}
+	if got["http/protobuf"] != 2 || got["grpc"] != 1 {
+		t.Errorf("requests %v, want metrics and traces by HTTP and logs by gRPC", got)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 )
 
@@ -45,14 +46,11 @@ func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 	if !s.endpointSet() {
 		options = append(options, otlpmetrichttp.WithEndpointURL(httpEndpoint+"/v1/metrics"))
 	}
-	if c.MetricsHTTP != nil {
-		client, err := s.httpClient(c.MetricsHTTP)
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, otlpmetrichttp.WithHTTPClient(client))
+	client, err := s.httpClient(c.MetricsHTTP)
+	if err != nil {
+		return nil, err
 	}
-	return otlpmetrichttp.New(ctx, options...)
+	return otlpmetrichttp.New(ctx, append(options, otlpmetrichttp.WithHTTPClient(client))...)
 }
 
 func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
@@ -68,7 +66,11 @@ func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if !s.endpointSet() {
 		options = append(options, otlptracehttp.WithEndpointURL(httpEndpoint+"/v1/traces"))
 	}
-	return otlptracehttp.New(ctx, options...)
+	client, err := s.httpClient(nil)
+	if err != nil {
+		return nil, err
+	}
+	return otlptracehttp.New(ctx, append(options, otlptracehttp.WithHTTPClient(client))...)
 }
 
 func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
@@ -84,7 +86,11 @@ func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
 	if !s.endpointSet() {
 		options = append(options, otlploghttp.WithEndpointURL(httpEndpoint+"/v1/logs"))
 	}
-	return otlploghttp.New(ctx, options...)
+	client, err := s.httpClient(nil)
+	if err != nil {
+		return nil, err
+	}
+	return otlploghttp.New(ctx, append(options, otlploghttp.WithHTTPClient(client))...)
 }
 
 // otlp is the variables of OTLP for one signal: METRICS, TRACES or LOGS.
@@ -131,15 +137,23 @@ func (o otlp) check() error {
 	return err
 }
 
-// httpClient is the client that the exporter would make, with its transport
-// wrapped: the exporter takes a whole client or none.
+// httpClient is the client that the exporter would make, with HTTP/2 by x/net, as
+// client-go has it: the binary lacks the copy of it in net/http. Its transport is
+// wrapped, unless wrap is nil.
 func (o otlp) httpClient(wrap func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	var err error
 	if transport.TLSClientConfig, err = o.tls(); err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: wrap(transport), Timeout: o.timeout()}, nil
+	if err := http2.ConfigureTransport(transport); err != nil { //nolint:staticcheck // in its place is what the binary lacks
+		return nil, err
+	}
+	client := &http.Client{Transport: transport, Timeout: o.timeout()}
+	if wrap != nil {
+		client.Transport = wrap(transport)
+	}
+	return client, nil
 }
 
 // timeout is that of one export, with all its tries.

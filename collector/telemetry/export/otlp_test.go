@@ -98,6 +98,11 @@ func TestTLS(t *testing.T) {
 			r := newReceiver(t, &tls.Config{Certificates: []tls.Certificate{ca.issue(t, &x509.Certificate{})}, NextProtos: []string{"h2", "http/1.1"}})
 			setUp(t, append(variables(r, "https"), "OTEL_EXPORTER_OTLP_CERTIFICATE="+ca.file)...).flush(t)
 			r.whole(t, protocol)
+			for _, q := range r.got() {
+				if protocol == "http/protobuf" && q.version != 2 {
+					t.Errorf("%T came by HTTP/%d, want HTTP/2", q.message, q.version)
+				}
+			}
 
 			// Without the file the certificate is nobody's.
 			sdk := setUp(t, append(variables(r, "https"), "OTEL_EXPORTER_OTLP_TIMEOUT=300")...)

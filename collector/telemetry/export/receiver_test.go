@@ -14,6 +14,7 @@ import (
 	collogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -38,6 +39,7 @@ type receiver struct {
 type request struct {
 	protocol string // as OTEL_EXPORTER_OTLP_PROTOCOL has it
 	path     string // by HTTP
+	version  int    // of HTTP
 	headers  map[string]string
 	gzip     bool
 	message  proto.Message
@@ -66,6 +68,9 @@ func (r *receiver) serve(t *testing.T, config *tls.Config, byGRPC, byHTTP net.Li
 
 	web := &http.Server{Handler: r, ErrorLog: log.New(t.Output(), "", 0)}
 	r.http = byHTTP.Addr().String()
+	if err := http2.ConfigureServer(web, nil); err != nil { //nolint:staticcheck // in its place is what a test with the tags of the binary lacks
+		t.Fatal(err)
+	}
 	if config != nil {
 		byHTTP = tls.NewListener(byHTTP, config)
 	}
@@ -131,7 +136,7 @@ func of[M proto.Message](r *receiver) (messages []M) {
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	got := request{protocol: "http/protobuf", path: q.URL.Path, headers: make(map[string]string), gzip: q.Header.Get("Content-Encoding") == "gzip"}
+	got := request{protocol: "http/protobuf", path: q.URL.Path, version: q.ProtoMajor, headers: make(map[string]string), gzip: q.Header.Get("Content-Encoding") == "gzip"}
 	for name := range q.Header {
 		got.headers[http.CanonicalHeaderKey(name)] = q.Header.Get(name)
 	}
