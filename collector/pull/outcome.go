@@ -24,6 +24,9 @@ type ending struct {
 // leases on one root each record ends one of them, and the rest ended unknown.
 func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	waited := now.Sub(h.gone) >= settleTime
+	if !h.left.IsZero() && h.lost {
+		return h.abandonment(), true // it was to be told as that in a moment, and the records are the other one's
+	}
 	records := t.records(h)
 	if len(records) == 0 && waited {
 		records = h.storedRecords() // the event was lost
