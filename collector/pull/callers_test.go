@@ -31,6 +31,31 @@ func TestSecondCallerIsDoneFirst(t *testing.T) {
 	}
 }
 
+// Of two callers of one image, the second gives up once the first is done, whose image was
+// recorded by its tag and by its digest: neither record says that the second went well.
+func TestSecondCallerGivesUp(t *testing.T) {
+	s := newScene(3)
+	a, b := s.lease("a", "app", 0, 1), s.lease("b", "app", 0.5, 1)
+	a.open(0, 0.1, 300, 1)
+	s.poll(1)
+	s.stored("app", "1", 2)
+	a.Gone = true
+	s.poll(2.01)
+	s.stored("app", "", 2.02)
+	s.poll(2.1)
+	b.Gone = true
+	s.poll(2.5)
+	s.poll(3)
+	if len(s.ended) != 2 {
+		t.Fatalf("%d pulls ended, want 2", len(s.ended))
+	}
+	for _, p := range s.ended {
+		if want := map[string]Outcome{"a": Success, "b": Unknown}[p.ID.Lease]; p.Outcome != want {
+			t.Errorf("%s is told as %s, want %s", p.ID.Lease, p.Outcome, want)
+		}
+	}
+}
+
 // One digest is pulled from two repositories at once. Nothing names the second pull before
 // its record does, and each record ends the pull of its own name, whichever comes first.
 // What the second one waits for is a pod of its own repository.

@@ -27,6 +27,7 @@ type history struct {
 	omittedBlobs  int
 
 	record *Event // that ended it
+	second bool   // it was written by digest, too
 
 	orchestrated bool // it may be the orchestrator's
 	waiters      map[waiterKey]Waiter

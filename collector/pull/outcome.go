@@ -38,6 +38,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		}
 	}
 	if h.record != nil {
+		t.useSecond(h, records)
 		last := lastRecord(records, *h.record)
 		if h.waits || (last.Equal(h.record.Time) && !waited) {
 			return ending{}, false
@@ -221,6 +222,20 @@ func (t *Tracker) isOfAnother(h *history, record Event, waited bool) bool {
 		}
 	}
 	return false
+}
+
+// useSecond takes the record by digest that follows the one by tag for the same pull's, so
+// that it is no other one's: the CRI writes both.
+func (t *Tracker) useSecond(h *history, records []Event) {
+	if h.second || isByDigest(*h.record) {
+		return
+	}
+	for _, e := range records {
+		if isByDigest(e) && e.Image.Name == h.record.Image.Name && !e.Time.Before(h.record.Time) && !t.used[e] {
+			t.used[e], h.second = true, true
+			return
+		}
+	}
 }
 
 // lastRecord is when the last record of a pull was written. The CRI writes one
