@@ -67,7 +67,10 @@ func (s *Source) identify(ctx context.Context) error {
 		clear(s.namespaces)
 		d.Began, d.met = socketTime(s.config.Address), time.Now()
 	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
-		d.Began = lost
+		// It may have answered no more for another reason, and ended later than that.
+		if d.Began = socketTime(s.config.Address); d.Began.Before(lost) {
+			d.Began = lost
+		}
 		for _, n := range s.namespaces {
 			n.Lose(lost)
 		}

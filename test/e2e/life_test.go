@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/pulltrace/pulltrace/test/containerd"
 	"github.com/pulltrace/pulltrace/test/cri"
@@ -93,6 +96,39 @@ func TestStartAfterContainerdWasKilled(t *testing.T) {
 	n.waitSource(1, process.Started)
 	n.checkQuiet(img)
 	n.retryInterrupted(img, process, 1)
+}
+
+// containerd is in trouble, a pull begins, and then containerd is killed: nobody has looked at
+// the pull, which began after the last answer. What is left of it is no pull all the same.
+func TestContainerdKilledInTrouble(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.leaseIn("zz")
+	img := n.push("unlooked:1", 1<<20, 8<<20)
+	n.registry.SetRate(slowRate)
+	n.watch("--stall-threshold=3s", "--idle-interval=500ms")
+	n.proxy.RefuseIn("zz", listResources, codes.Unavailable, 3*time.Second) // a look takes as long
+	n.proxy.Cut(subscribe)
+	time.Sleep(3 * time.Second)
+	for looks := n.calls(listResources); n.calls(listResources) == looks; {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(1200 * time.Millisecond) // the event stream has failed again
+	done := n.cri.Start(n.Context(), img.Ref())
+	time.Sleep(500 * time.Millisecond)
+	n.daemon.Kill()
+	if failed := <-done; failed.Err == nil {
+		t.Fatal("the pull went well, though containerd was killed in its middle")
+	}
+	restarted := time.Now()
+	n.daemon.Restart()
+	if err := os.Chtimes(n.proxy.Socket, restarted, restarted); err != nil { // containerd makes its own anew
+		t.Fatal(err)
+	}
+	n.proxy.Mend(listResources)
+	n.proxy.Mend(subscribe)
+	n.waitSource(1, time.Now())
+	n.checkQuiet(img)
 }
 
 // interrupt begins a pull, ends containerd in its middle, and returns how the
