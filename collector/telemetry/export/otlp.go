@@ -30,10 +30,18 @@ const (
 	httpEndpoint = "http://localhost:4318"
 )
 
+// retry is how often an export is tried within its timeout. The packages wait for 5 s after
+// the first try and for longer each time, so that a receiver that is away for a moment, as one
+// that is restarted, costs the spans that were to go there.
+var retry = struct {
+	Enabled                                      bool
+	InitialInterval, MaxInterval, MaxElapsedTime time.Duration
+}{true, time.Second, 2 * time.Second, time.Minute}
+
 func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 	s := otlp{"METRICS"}
 	if s.protocol() == "grpc" {
-		var options []otlpmetricgrpc.Option
+		options := []otlpmetricgrpc.Option{otlpmetricgrpc.WithRetry(otlpmetricgrpc.RetryConfig(retry))}
 		if !s.endpointSet() {
 			options = append(options, otlpmetricgrpc.WithEndpointURL(grpcEndpoint))
 		}
@@ -42,7 +50,7 @@ func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 		}
 		return otlpmetricgrpc.New(ctx, options...)
 	}
-	var options []otlpmetrichttp.Option
+	options := []otlpmetrichttp.Option{otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig(retry))}
 	if !s.endpointSet() {
 		options = append(options, otlpmetrichttp.WithEndpointURL(httpEndpoint+"/v1/metrics"))
 	}
@@ -56,13 +64,13 @@ func (c *Config) otlpMetrics(ctx context.Context) (sdkmetric.Exporter, error) {
 func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
 	s := otlp{"TRACES"}
 	if s.protocol() == "grpc" {
-		var options []otlptracegrpc.Option
+		options := []otlptracegrpc.Option{otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig(retry))}
 		if !s.endpointSet() {
 			options = append(options, otlptracegrpc.WithEndpointURL(grpcEndpoint))
 		}
 		return otlptracegrpc.New(ctx, options...)
 	}
-	var options []otlptracehttp.Option
+	options := []otlptracehttp.Option{otlptracehttp.WithRetry(otlptracehttp.RetryConfig(retry))}
 	if !s.endpointSet() {
 		options = append(options, otlptracehttp.WithEndpointURL(httpEndpoint+"/v1/traces"))
 	}
@@ -76,13 +84,13 @@ func otlpTraces(ctx context.Context) (sdktrace.SpanExporter, error) {
 func otlpLogs(ctx context.Context) (sdklog.Exporter, error) {
 	s := otlp{"LOGS"}
 	if s.protocol() == "grpc" {
-		var options []otlploggrpc.Option
+		options := []otlploggrpc.Option{otlploggrpc.WithRetry(otlploggrpc.RetryConfig(retry))}
 		if !s.endpointSet() {
 			options = append(options, otlploggrpc.WithEndpointURL(grpcEndpoint))
 		}
 		return otlploggrpc.New(ctx, options...)
 	}
-	var options []otlploghttp.Option
+	options := []otlploghttp.Option{otlploghttp.WithRetry(otlploghttp.RetryConfig(retry))}
 	if !s.endpointSet() {
 		options = append(options, otlploghttp.WithEndpointURL(httpEndpoint+"/v1/logs"))
 	}

@@ -47,6 +47,20 @@ func TestEachProtocol(t *testing.T) {
 	}
 }
 
+// A receiver that is away for some seconds costs nothing.
+func TestReceiverAwayForAMoment(t *testing.T) {
+	for protocol, variables := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			r := newReceiver(t, nil)
+			sdk := setUp(t, variables(r, "http")...)
+			r.leave(true)
+			time.AfterFunc(6500*time.Millisecond, func() { r.leave(false) })
+			sdk.flush(t)
+			r.whole(t, protocol)
+		})
+	}
+}
+
 // What is set for a signal wins: here each has a protocol, a place and a header
 // of its own.
 func TestEachSignalHasVariablesOfItsOwn(t *testing.T) {

@@ -31,6 +31,7 @@ type receiver struct {
 	mu       sync.Mutex
 	requests []request
 	refusing bool
+	away     bool          // answers as a proxy does whose backend is
 	hanging  chan struct{} // nil, or requests wait for it
 	release  func()
 }
@@ -97,10 +98,22 @@ func (r *receiver) take(q request) bool {
 		<-hanging
 		r.mu.Lock()
 	}
-	if !r.refusing {
+	if !r.refusing && !r.away {
 		r.requests = append(r.requests, q)
 	}
-	return !r.refusing
+	return !r.refusing && !r.away
+}
+
+func (r *receiver) leave(away bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.away = away
+}
+
+func (r *receiver) isAway() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.away
 }
 
 func (r *receiver) refuse(refusing bool) {
@@ -165,7 +178,11 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if !r.take(got) {
+	switch {
+	case r.take(got):
+	case r.isAway():
+		http.Error(w, "away", http.StatusServiceUnavailable)
+	default:
 		http.Error(w, "no", http.StatusForbidden)
 	}
 }
@@ -177,10 +194,13 @@ func (r *receiver) call(ctx context.Context, message proto.Message) error {
 		got.headers[http.CanonicalHeaderKey(name)] = values[0]
 	}
 	got.gzip = *ctx.Value(compression{}).(*string) == "gzip"
-	if !r.take(got) {
-		return status.Error(codes.PermissionDenied, "no")
+	switch {
+	case r.take(got):
+		return nil
+	case r.isAway():
+		return status.Error(codes.Unavailable, "away")
 	}
-	return nil
+	return status.Error(codes.PermissionDenied, "no")
 }
 
 // compression sees how a call was compressed, which gRPC tells no service.
