@@ -58,7 +58,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	switch {
 	case h.attempt != nil:
 		e.err, e.message = h.attempt.Err, h.attempt.Message
-	case t.shared(h):
+	case t.shared(h, e.at):
 		e.outcome = Unknown
 	case gaveUp.IsZero() && !h.worked():
 		e.outcome, h.inert = Unknown, true
@@ -195,7 +195,7 @@ func (h *history) storedRecords() []Event {
 func (t *Tracker) record(h *history, records []Event, waited bool) (record Event, found bool) {
 	for _, e := range records {
 		switch {
-		case t.used[e] || e.Time.After(h.gone) || t.isOfAnother(h, e, waited):
+		case t.used[e] || e.Time.After(h.gone) || t.isOfAnother(h, e, waited) || t.isOfRetry(h, e):
 		case !isByDigest(e):
 			return e, true
 		case !found:
@@ -238,6 +238,22 @@ func (t *Tracker) useSecond(h *history, records []Event) {
 	}
 }
 
+// isOfRetry tells whether a record is rather that of a retry, where one look finds both gone:
+// this pull had given up before the retry began.
+func (t *Tracker) isOfRetry(h *history, record Event) bool {
+	for _, other := range t.pulls {
+		if other.image.Root != h.image.Root || !other.retries(h) || record.Time.Before(other.created) {
+			continue
+		}
+		for id := range h.chains {
+			if !t.journal.last(mark{h.id.Namespace, SnapshotRemoved, id}, h.created, other.created).IsZero() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // lastRecord is when the last record of a pull was written. The CRI writes one
 // by digest after the one that was asked for, when the lease is gone already
 // (image_pull.go:206 @v2.4.2), and only then answers its caller. Of several pulls
@@ -257,9 +273,9 @@ func isByDigest(record Event) bool { return record.Image.Tag == "" }
 
 // shared tells whether a record of the same root ended another pull while this
 // one ran.
-func (t *Tracker) shared(h *history) bool {
+func (t *Tracker) shared(h *history, end time.Time) bool {
 	for e := range t.used {
-		if e.Namespace == h.id.Namespace && e.Digest == h.image.Root && !e.Time.Before(h.created) && !e.Time.After(h.gone) {
+		if e.Namespace == h.id.Namespace && e.Digest == h.image.Root && !e.Time.Before(h.created) && !e.Time.After(end) {
 			return true
 		}
 	}

@@ -20,6 +20,45 @@ func TestRetryWithinAPoll(t *testing.T) {
 	}
 }
 
+// A pull fails in its unpack, and its retry goes well, all between two looks: the record is the
+// retry's, by whatever name.
+func TestRetryBetweenTwoPolls(t *testing.T) {
+	s := newScene(3)
+	first := s.lease("first", "base", 0, 1)
+	first.open(0, 0.1, 500, 0.4)
+	s.event(SnapshotPrepared, 0.1, chainID("base", 0))
+	s.poll(0.5)
+
+	s.event(SnapshotRemoved, 1, chainID("base", 0))
+	second := s.lease("second", "base", 1.1, 1)
+	second.Root.Committed = first.Root.Committed
+	second.Blobs[second.Manifest.Config.Digest] = first.Blobs[first.Manifest.Config.Digest]
+	s.comes(BlobCommitted, 2, layerDigest("base", 0), first, second)
+	s.comes(SnapshotCommitted, 2.1, chainID("base", 0), first, second)
+	s.stored("base", "1", 2.2)
+	s.stored("base", "", 2.21)
+	first.Gone, second.Gone = true, true
+	s.poll(5)
+	s.poll(6)
+	s.poll(6.1)
+
+	if len(s.ended) != 2 {
+		t.Fatalf("%d pulls ended, want 2", len(s.ended))
+	}
+	for _, p := range s.ended {
+		switch p.ID.Lease {
+		case "first":
+			if p.Outcome != Failure || !p.End.Equal(at(1)) || p.Downloaded != 510 {
+				t.Errorf("the first: %s at %s, downloaded %d; want failure at 1 s, 510", p.Outcome, p.End, p.Downloaded)
+			}
+		case "second":
+			if p.Outcome != Success || p.Downloaded != 1000 {
+				t.Errorf("the retry: %s, downloaded %d; want success, 1000", p.Outcome, p.Downloaded)
+			}
+		}
+	}
+}
+
 // testRetryWithinAPoll plays a pull that is refused its config at 0.6 s, and is missed
 // by a poll, and its retry from 0.9 s on.
 func testRetryWithinAPoll(t *testing.T, missed, gone float64) {
