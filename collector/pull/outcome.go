@@ -28,7 +28,8 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		return h.abandonment(), true // it was to be told as that in a moment, and the records are the other one's
 	}
 	records := t.records(h)
-	if len(records) == 0 && waited {
+	told := len(records) > 0
+	if !told && waited {
 		records = h.storedRecords() // the event was lost
 	}
 	if h.record == nil {
@@ -38,7 +39,9 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		}
 	}
 	if h.record != nil {
-		t.useSecond(h, records)
+		if told { // else two pulls may have left one by tag and one by digest
+			t.useSecond(h, records)
+		}
 		last := lastRecord(records, *h.record)
 		if h.waits || (last.Equal(h.record.Time) && !waited) {
 			return ending{}, false
