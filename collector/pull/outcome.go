@@ -32,6 +32,10 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	if !told && waited {
 		records = h.storedRecords() // the event was lost
 	}
+	stayed := false
+	if h.lost {
+		records, stayed = h.withoutOthers(records)
+	}
 	if h.record == nil {
 		if record, found := t.record(h, records, waited); found {
 			h.record = &record
@@ -61,7 +65,7 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 	switch {
 	case h.attempt != nil:
 		e.err, e.message = h.attempt.Err, h.attempt.Message
-	case t.shared(h, e.at):
+	case stayed, t.shared(h, e.at):
 		e.outcome = Unknown
 	case gaveUp.IsZero() && !h.worked():
 		e.outcome, h.inert = Unknown, true
@@ -69,6 +73,24 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		e.err = ErrOther
 	}
 	return e, true
+}
+
+// recordBeforeEnd is for how long at the most the lease of a pull stays whose image is
+// recorded.
+const recordBeforeEnd = time.Second
+
+// withoutOthers are the records of a pull whose lease was there when the runtime ended. If
+// one was written well before, the lease has stayed all the same: then it was another pull's,
+// and this one's client is gone, or it goes on after its record.
+func (h *history) withoutOthers(records []Event) (own []Event, stayed bool) {
+	for _, e := range records {
+		if h.gone.Sub(e.Time) > recordBeforeEnd {
+			stayed = true
+		} else {
+			own = append(own, e)
+		}
+	}
+	return own, stayed
 }
 
 // worked tells whether a pull fetched anything, if only its root, or had begun to, or

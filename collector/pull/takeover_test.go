@@ -91,6 +91,27 @@ func TestRuntimeEndsAfterATakeover(t *testing.T) {
 	}
 }
 
+// Pulltrace is started after a dead client's image was pulled again, and has seen no more than
+// its lease when the runtime ends: the record is older than a lease stays whose pull is done.
+func TestRuntimeEndsRightAfterTheStart(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.committed(0, 5, true)
+	a.unpacked(0, 5.5)
+	e := func(tag string, seconds float64) Event {
+		image := a.Image
+		image.Tag = tag
+		return Event{Time: at(seconds), Namespace: "k8s.io", Kind: ImageStored, Digest: a.Image.Root, Image: image}
+	}
+	a.Records = []Event{e("1", 6), e("", 6.01)}
+	a.Gone, a.Lost = true, at(10)
+	s.poll(12)
+	s.poll(13)
+	if len(s.ended) != 1 || s.ended[0].Outcome != Unknown {
+		t.Errorf("told: %+v; want one pull that is unknown", s.ended)
+	}
+}
+
 // What the first pull had fetched is not counted for the one that took over, also
 // where no poll saw it at work.
 func TestTakeoverBetweenPolls(t *testing.T) {
