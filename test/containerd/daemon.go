@@ -209,6 +209,9 @@ func (d *Daemon) answers(ctx context.Context) error {
 	return client.Ready(ctx)
 }
 
+// PID is the process ID of the daemon, which must run.
+func (d *Daemon) PID() int { return d.process.Process.Pid }
+
 // HasBlob tells whether a blob is in the daemon's content store.
 func (d *Daemon) HasBlob(blob digest.Digest) bool {
 	_, err := os.Stat(filepath.Join(d.dir, "root", "io.containerd.content.v1.content", "blobs", blob.Algorithm().String(), blob.Encoded()))

@@ -20,7 +20,7 @@ import (
 // Receiver is a running OTLP receiver. Its methods may be called from any
 // goroutine.
 type Receiver struct {
-	listener net.Listener
+	listener *wire
 	server   *grpc.Server
 
 	mu      sync.Mutex
@@ -47,11 +47,11 @@ func StartOn(address string) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting OTLP receiver: %w", err)
 	}
-	r := &Receiver{listener: l, server: grpc.NewServer(), changed: make(chan struct{})}
+	r := &Receiver{listener: &wire{Listener: l}, server: grpc.NewServer(), changed: make(chan struct{})}
 	coltracepb.RegisterTraceServiceServer(r.server, &traceService{r: r})
 	colmetricspb.RegisterMetricsServiceServer(r.server, &metricsService{r: r})
 	collogspb.RegisterLogsServiceServer(r.server, &logsService{r: r})
-	go r.server.Serve(l) // returns when stopped
+	go r.server.Serve(r.listener) // returns when stopped
 	return r, nil
 }
 
@@ -63,6 +63,9 @@ func (r *Receiver) Endpoint() string { return "http://" + r.listener.Addr().Stri
 
 // Address returns where it listens, host:port.
 func (r *Receiver) Address() string { return r.listener.Addr().String() }
+
+// Bytes returns how many have come over the wire so far, in requests and around them.
+func (r *Receiver) Bytes() int64 { return r.listener.bytes.Load() }
 
 // Refuse answers every export with this code and keeps nothing of it, until it
 // is called with codes.OK.

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	grpccodes "google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/pulltrace/pulltrace/test/otlp"
 )
@@ -52,6 +53,9 @@ func TestSpansArriveAsTheSDKEndedThem(t *testing.T) {
 	}
 	if got.Status != tracepb.Status_STATUS_CODE_ERROR || got.StatusMessage != "it broke" || got.ParentID != "" || got.Scope.Name != "scope" {
 		t.Errorf("span is %+v", got)
+	}
+	if size := int64(proto.Size(recv.Traces()[0].Request)); recv.Bytes() <= size {
+		t.Errorf("%d bytes came over the wire, a request of %d was in them", recv.Bytes(), size)
 	}
 	if children := recv.Children(got); len(children) != 1 || children[0].Name != "child" {
 		t.Errorf("children are %+v", children)

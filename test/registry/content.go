@@ -19,6 +19,16 @@ func openBytes(data []byte) func() io.ReadCloser {
 	return func() io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }
 }
 
+// openZeros reads zeros without an end.
+func openZeros() io.ReadCloser { return io.NopCloser(zeros{}) }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // openAt reads the content from an offset.
 func (c *content) openAt(offset int64) (io.ReadCloser, error) {
 	r := c.open()

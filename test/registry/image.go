@@ -159,8 +159,11 @@ func (r *Registry) pushManifest(img *Image, o imageOptions, arch string, layers 
 	for _, claimed := range o.claimed(img) {
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, claimed.Digest)
 		descriptors = append(descriptors, claimed)
-		r.put(claimed.Digest, &content{mediaType: claimed.MediaType, size: claimed.Size, open: openBytes(nil)})
-		r.SetFaults(claimed.Digest, Hold())
+		c := &content{mediaType: claimed.MediaType, size: claimed.Size, open: openZeros}
+		if !o.zeros {
+			r.SetFaults(claimed.Digest, Hold())
+		}
+		r.put(claimed.Digest, c)
 	}
 	var object any = c
 	if o.artifact {

@@ -26,6 +26,7 @@ type imageOptions struct {
 	annotation     int               // bytes of it, in the manifest
 	claims         int               // further layers, each of claimedSize
 	claimedSize    int64
+	zeros          bool // are what is served of them, or else nothing
 }
 
 type mediaTypes struct{ index, manifest, config string }
@@ -80,6 +81,12 @@ func Annotated(bytes int) ImageOption {
 // request for one of them is held for good.
 func Claims(layers int, size int64) ImageOption {
 	return func(o *imageOptions) { o.claims, o.claimedSize = layers, size }
+}
+
+// Zeros is Claims of layers that are served, as so many zero bytes. That is not what
+// their digests are of: they are fetched for as long as it takes, and not kept.
+func Zeros(layers int, size int64) ImageOption {
+	return func(o *imageOptions) { o.claims, o.claimedSize, o.zeros = layers, size, true }
 }
 
 // Entrypoint is the command that a container of the image runs.

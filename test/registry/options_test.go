@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"net/http"
 	"testing"
 	"time"
@@ -67,6 +68,22 @@ func TestClaimedLayers(t *testing.T) {
 	}
 	if asked := reg.Served(manifest.Layers[1].Digest); asked != 0 {
 		t.Errorf("%d bytes of it were served", asked)
+	}
+}
+
+// Layers of zeros are different ones, and each is served in its full length.
+func TestLayersOfZeros(t *testing.T) {
+	reg := start(t)
+	img := pushAs(t, reg, "zeros:1", registry.Zeros(2, 100_000))
+	var manifest ocispec.Manifest
+	decode(t, fetch(t, manifestURL(img, img.Manifest.Digest.String())), &manifest)
+	if len(manifest.Layers) != 3 || manifest.Layers[1].Digest == manifest.Layers[2].Digest {
+		t.Fatalf("the manifest has layers %+v", manifest.Layers)
+	}
+	for _, l := range manifest.Layers[1:] {
+		if body := fetch(t, blobURL(img, l.Digest)); !bytes.Equal(body, make([]byte, l.Size)) {
+			t.Errorf("%d bytes of %s were served, or not all are zero, want %d", len(body), l.Digest, l.Size)
+		}
 	}
 }
 
