@@ -24,9 +24,11 @@ type recorded struct {
 	reader *sdkmetric.ManualReader
 	spans  *tracetest.InMemoryExporter
 	logs   logged
+
+	collected metricdata.ResourceMetrics // by export
 }
 
-func newRecorded(t *testing.T) *recorded {
+func newRecorded(t testing.TB) *recorded {
 	t.Helper()
 	r := &recorded{reader: sdkmetric.NewManualReader(), spans: tracetest.NewInMemoryExporter()}
 	sdk := &SDK{SDK: &export.SDK{

@@ -17,7 +17,7 @@ import (
 
 // A world is a containerd that a test plays by hand, with a clock in seconds.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	namespace *Namespace
 	leases    []Listed
 	ingests   []content.Status
@@ -35,7 +35,7 @@ func at(seconds float64) time.Time {
 	return epoch.Add(time.Duration(seconds * float64(time.Second)))
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	return &world{
 		t: t, namespace: NewNamespace("moby", platforms.Only(ocispec.Platform{OS: "linux", Architecture: "amd64"}), at(-1000)),
