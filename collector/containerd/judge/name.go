@@ -33,8 +33,26 @@ func refDigest(ref string) (kind string, d digest.Digest, ok bool) {
 // ParseDigest takes what is a digest. Containers' snapshots and the blobs of
 // other tools may be called anything.
 func ParseDigest(s string) (digest.Digest, bool) {
+	if isSHA256(s) {
+		return digest.Digest(s), true
+	}
 	d, err := digest.Parse(s)
 	return d, err == nil
+}
+
+// isSHA256 tells of nearly all digests that they are one. A look parses several for each layer
+// that is open, and digest.Parse has a regular expression, which was most of a look.
+func isSHA256(s string) bool {
+	encoded, is := strings.CutPrefix(s, "sha256:")
+	if !is || len(encoded) != 64 {
+		return false
+	}
+	for i := range len(encoded) {
+		if c := encoded[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // ImageName parses the name of an image record. The zero Image means that the

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -97,6 +98,21 @@ func TestChainOfKey(t *testing.T) {
 	} {
 		if d, ok := ChainOfKey(key); ok != want || (ok && d != digest.Digest("sha256:"+encoded)) {
 			t.Errorf("ChainOfKey(%q) = %q, %t; want %t", key, d, ok, want)
+		}
+	}
+}
+
+// What is a digest is decided as the digests' own package does.
+func TestParseDigest(t *testing.T) {
+	hex := strings.Repeat("0123456789abcdef", 4)
+	for _, s := range []string{
+		"sha256:" + hex, "sha512:" + hex + hex, "sha384:" + hex, "sha256:" + hex[1:], "sha256:" + hex + "0",
+		"sha256:" + strings.ToUpper(hex), "sha256:" + hex[:63] + "g", "sha256:" + hex[:63] + "/", "sha256:" + hex[:62] + "é",
+		"sha256:", "sha256" + hex, "SHA256:" + hex, "md5:" + hex, hex, "", "extract-1 sha256:" + hex,
+	} {
+		_, err := digest.Parse(s)
+		if d, ok := ParseDigest(s); ok != (err == nil) || string(d) != s && ok {
+			t.Errorf("ParseDigest(%q) = %q, %t; digest.Parse says %v", s, d, ok, err)
 		}
 	}
 }
