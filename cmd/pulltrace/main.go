@@ -19,6 +19,7 @@ import (
 	"github.com/pulltrace/pulltrace/collector/containerd"
 	"github.com/pulltrace/pulltrace/collector/eventlog"
 	"github.com/pulltrace/pulltrace/collector/health"
+	"github.com/pulltrace/pulltrace/collector/memory"
 	"github.com/pulltrace/pulltrace/collector/telemetry"
 	"github.com/pulltrace/pulltrace/collector/telemetry/export"
 )
@@ -109,7 +110,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) (err error) {
 	}
 	reporter.LayerMetrics = s.layerMetrics
 	log.Info("watching containerd", "address", s.source.Address, "node", s.node.Name, "version", id.Version)
-	collector.New(s.collector, source, append(reporters, reporter, eventlog.New(log))...).Run(ctx)
+	collector.New(s.collector, source, append(reporters, reporter, eventlog.New(log), memory.New())...).Run(ctx)
 
 	log.Info("stopping")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)

@@ -55,6 +55,12 @@ func (n *node) store(count int) {
 		images <- n.pushLayers(fmt.Sprintf("stored-%d:1", i), layers)
 	}
 	close(images)
+	n.pullAll(images)
+}
+
+// pullAll pulls images, eight at once.
+func (n *node) pullAll(images <-chan *registry.Image) {
+	n.Helper()
 	var pullers sync.WaitGroup
 	for range 8 {
 		pullers.Go(func() {

@@ -17,15 +17,27 @@ func (p *Process) Memory() int64 {
 	return MemoryOf(p.t, p.PID())
 }
 
+// MemoryNow returns how much memory the process has resident now, in bytes.
+func (p *Process) MemoryNow() int64 {
+	p.t.Helper()
+	return status(p.t, p.cmd.Process.Pid, "VmRSS:")
+}
+
 // MemoryOf is Memory of any process.
 func MemoryOf(t testing.TB, pid int) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return status(t, pid, "VmHWM:")
+}
+
+// status is what the kernel says of a process's memory, in bytes.
+func status(t testing.TB, pid int, name string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package memory
+
+// unmapBinary does nothing: what it does is Linux's.
+func unmapBinary() {}
