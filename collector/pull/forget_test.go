@@ -161,6 +161,7 @@ func (d *download) show(s *scene, now float64) {
 
 // playLong is a random history of forty minutes, in steps of 20 s.
 func playLong(t *testing.T, seed uint64, keep bool) (updates []Update) {
+	t.Helper()
 	w := &world{rand: rand.New(rand.NewPCG(seed, 11)), checks: newChecks(t)}
 	w.scene = newScene(w.rand.IntN(2) * 100) // never short of slots: the world does not know of them
 	w.tracker.stallAfter = time.Hour

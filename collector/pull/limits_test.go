@@ -23,7 +23,7 @@ func TestLayersInSums(t *testing.T) {
 			a.Root.Committed = at(test.root)
 			a.Manifest.Rest = Rest{Layers: 9, Size: 900}
 			a.committed(0, 1, true)
-			a.Reading.Rest = 700
+			a.Rest = 700
 			u := s.poll(2)
 			p := u.Active[0]
 			if p.Size != 1910 || p.Downloaded != test.downloaded || p.Cached != test.cached || p.MoreLayers != 9 {

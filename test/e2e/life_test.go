@@ -110,7 +110,7 @@ func TestContainerdKilledInTrouble(t *testing.T) {
 	n.proxy.RefuseIn("zz", listResources, codes.Unavailable, 3*time.Second) // a look takes as long
 	n.proxy.Cut(subscribe)
 	time.Sleep(3 * time.Second)
-	for looks := n.calls(listResources); n.calls(listResources) == looks; {
+	for looks := n.listings(); n.listings() == looks; {
 		time.Sleep(20 * time.Millisecond)
 	}
 	time.Sleep(1200 * time.Millisecond) // the event stream has failed again
