@@ -75,7 +75,7 @@ func (i *inbox) keepOnly(names []string) {
 func (s *Source) noteQuiet(now time.Time) {
 	quiet := make(map[seenLease]bool)
 	for name, n := range s.namespaces {
-		n.EachQuiet(now, func(id string, created int64) { quiet[seenLease{name, id, created}] = true })
+		n.EachDormant(now, func(id string, created int64) { quiet[seenLease{name, id, created}] = true })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -57,6 +57,7 @@ type Source struct {
 
 	sightings  pace      // of leases, by Watch
 	imageCalls allowance // of Watch
+	otherCalls allowance // of Observe, for dormant leases
 
 	mu    sync.Mutex
 	lost  time.Time          // when containerd was last known to answer no more; zero while it does
@@ -75,6 +76,7 @@ func New(config Config) (*Source, error) {
 		config: config, client: c, lost: time.Now(),
 		namespaces: make(map[string]*judge.Namespace), beyond: make(map[string]int), inbox: newInbox(),
 		sightings: pace{least: sightGap}, imageCalls: allowance{most: limits.RecordCalls, rate: limits.RecordCallsPerSec},
+		otherCalls: allowance{most: limits.OtherCalls, rate: limits.OtherCallsPerSec},
 	}, nil
 }
 
@@ -190,7 +192,9 @@ func (s *Source) observeNamespace(ctx context.Context, name string) (*judge.Look
 	if len(list) == 0 && !n.Waits() {
 		return nil, nil
 	}
-	quiet := func(l leases.Lease) bool { return unasked(l) || n.IsQuiet(l, listing.Now) }
+	quiet := func(l leases.Lease) bool {
+		return unasked(l) || n.IsQuiet(l, listing.Now) || (n.IsDormant(l, listing.Now) && !s.otherCalls.take(listing.Now))
+	}
 	if listing.Leases, err = s.listAll(ctx, n, list, quiet); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,8 @@ const (
 	LookTime          = 2 * time.Second        // that a look at a namespace asks for details; the next one goes on
 	OthersTime        = 500 * time.Millisecond // that a look asks for what leases hold that are no pulls; the next one goes on
 	EventPause        = 250 * time.Millisecond // after a look that an event has caused: as long as that took, but no longer
+	OtherCalls        = 20                     // for what leases hold that are no pulls and list nothing new, at once
+	OtherCallsPerSec  = 2                      // from then on
 	RecordCalls       = 100                    // for image records, at once
 	RecordCallsPerSec = 10                     // from then on
 	QuietLease        = time.Minute            // between two questions for what a lease holds that is no pull

@@ -28,6 +28,7 @@ func TestPageHasEachLimit(t *testing.T) {
 		"WaitingEvents": count(WaitingEvents), "SeenLeases": count(SeenLeases), "SeenRecords": count(SeenRecords),
 		"Document": count(Document) + " B", "ImageBytes": "2^50 B",
 		"CallTime": seconds(CallTime), "LookTime": seconds(LookTime), "OthersTime": fmt.Sprintf("%d ms", OthersTime.Milliseconds()), "EventPause": fmt.Sprintf("%d ms", EventPause.Milliseconds()),
+		"OtherCalls": count(OtherCalls), "OtherCallsPerSec": count(OtherCallsPerSec),
 		"RecordCalls": count(RecordCalls), "RecordCallsPerSec": count(RecordCallsPerSec), "QuietLease": fmt.Sprintf("%g min", QuietLease.Minutes()),
 		"PodList": fmt.Sprintf("%d MiB", PodList>>20), "Message": fmt.Sprintf("%d KiB", Message>>10),
 		"Registries": count(Registries),

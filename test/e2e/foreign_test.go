@@ -24,7 +24,7 @@ func TestLeasesOfOthersCostLittle(t *testing.T) {
 	time.Sleep(idle)
 	calls := len(n.proxy.Calls()) - before
 	t.Logf("%d calls in %s on an idle node", calls, idle)
-	if limit := 400; calls > limit {
+	if limit := 100; calls > limit {
 		t.Errorf("%d calls in %s on an idle node, want %d at the most", calls, idle, limit)
 	}
 

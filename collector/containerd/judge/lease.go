@@ -57,6 +57,7 @@ type listed struct {
 	created time.Time
 	expires time.Time // zero where that is not known
 	askedAt time.Time // when its resources were last asked for
+	same    bool      // this look has not asked for them
 	grownAt time.Time // when it was last seen to list more than before
 
 	goneAt time.Time // first listing without it, or when it expired; zero while it is listed
@@ -97,17 +98,20 @@ func newLease(l leases.Lease) *lease {
 // gone tells that the lease is no longer listed, or that nobody is behind it.
 func (l *listed) gone() bool { return !l.goneAt.IsZero() }
 
-// A lease is quiet that is no pull, as far as is known, and has listed nothing new for
-// some time. It is asked for its resources ever more rarely.
+// A lease is dormant that is no pull, as far as is known, and has listed nothing new for
+// some time. It is asked for its resources ever more rarely, and quiet in between.
 const (
 	quietAfter = 10 * time.Second
 	quietShare = 8 // of the time without anything new
 )
 
+func (l *lease) isDormant(now time.Time) bool {
+	return len(l.roots) == 0 && !l.gone() && now.Sub(l.grownAt) > quietAfter && l.count >= 0
+}
+
 func (l *lease) isQuiet(now time.Time) bool {
 	still := now.Sub(l.grownAt)
-	return len(l.roots) == 0 && !l.gone() && still > quietAfter && l.count >= 0 &&
-		now.Sub(l.askedAt) < min(max(still/quietShare, time.Second), limits.QuietLease)
+	return l.isDormant(now) && now.Sub(l.askedAt) < min(max(still/quietShare, time.Second), limits.QuietLease)
 }
 
 // hold takes note of what the lease lists at a time.

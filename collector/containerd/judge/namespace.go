@@ -140,6 +140,7 @@ func (n *Namespace) Look(listing Listing) *Look {
 			if !item.Same {
 				n.Hold(item, listing.Daemon)
 			}
+			n.leases[key].same = item.Same
 			n.leases[key].expire(k.ingests, k.now)
 		}
 	}
@@ -244,7 +245,8 @@ func (k *Look) judge(l *lease) (r result) {
 		r.readings = append(r.readings, reading)
 		root.reported, root.over = true, reading.Gone
 	}
-	r.candidate = len(r.readings) == 0 && k.now.Sub(l.created) < candidateTime
+	holds := l.count > 0 // else its name may still be resolved
+	r.candidate = len(r.readings) == 0 && k.now.Sub(l.created) < candidateTime && (!holds || !l.isDormant(k.now))
 	return r
 }
 

@@ -48,10 +48,17 @@ func (n *Namespace) IsQuiet(l leases.Lease, now time.Time) bool {
 	return known != nil && known.isQuiet(now)
 }
 
-// EachQuiet calls f with each lease that is quiet.
-func (n *Namespace) EachQuiet(now time.Time, f func(id string, created int64)) {
+// IsDormant tells that a lease is no pull, as far as is known, and has listed nothing new for
+// some time.
+func (n *Namespace) IsDormant(l leases.Lease, now time.Time) bool {
+	known := n.leases[keyOf(l)]
+	return known != nil && known.isDormant(now)
+}
+
+// EachDormant calls f with each lease that is dormant.
+func (n *Namespace) EachDormant(now time.Time, f func(id string, created int64)) {
 	for key, l := range n.leases {
-		if l.isQuiet(now) {
+		if l.isDormant(now) {
 			f(key.id, key.created)
 		}
 	}
