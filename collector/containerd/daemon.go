@@ -67,12 +67,16 @@ func (s *Source) identify(ctx context.Context) error {
 		clear(s.namespaces)
 		d.Began, d.met = socketTime(s.config.Address), time.Now()
 	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
-		// It may have answered no more for another reason, and ended later than that.
-		if d.Began = socketTime(s.config.Address); d.Began.Before(lost) {
+		// It may have answered no more for another reason, and ended later; and it is noticed
+		// late where Pulltrace itself stood still.
+		if d.Began = socketTime(s.config.Address); !d.Began.After(s.observed.wall) {
 			d.Began = lost
 		}
+		if d.Began.Before(lost) {
+			lost = d.Began
+		}
 		for _, n := range s.namespaces {
-			n.Lose(lost)
+			n.Lose(lost, d.Began)
 		}
 	}
 	s.daemon = d

@@ -67,8 +67,11 @@ func newHistory(r Reading) *history {
 
 // learn merges one reading of an observation.
 func (h *history) learn(r Reading, o Observation) {
-	if !r.Gone {
+	switch {
+	case !r.Gone:
 		h.listed = o.Asked
+	case h.listed.IsZero():
+		h.listed = r.Listed
 	}
 	h.image.learn(r.Image)
 	h.learnManifest(r.Manifest, o.Time)

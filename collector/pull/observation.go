@@ -71,6 +71,9 @@ type Reading struct {
 	// itself did: when that was first missed.
 	Lost time.Time
 
+	// Listed is when the runtime was last seen to list it.
+	Listed time.Time
+
 	Image Image
 
 	// AlsoRoots are digests under which the runtime may record the image instead of that

@@ -79,12 +79,12 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 // recorded.
 const recordBeforeEnd = time.Second
 
-// withoutOthers are the records of a pull whose lease was there when the runtime ended. If
-// one was written well before, the lease has stayed all the same: then it was another pull's,
-// and this one's client is gone, or it goes on after its record.
+// withoutOthers are the records of a pull that was over when the runtime ended. If its lease
+// was still there well after one, that was another pull's, and this one's client is gone, or
+// it goes on after its record.
 func (h *history) withoutOthers(records []Event) (own []Event, stayed bool) {
 	for _, e := range records {
-		if h.gone.Sub(e.Time) > recordBeforeEnd {
+		if h.listed.Sub(e.Time) > recordBeforeEnd {
 			stayed = true
 		} else {
 			own = append(own, e)

@@ -104,7 +104,7 @@ func TestRuntimeEndsRightAfterTheStart(t *testing.T) {
 		return Event{Time: at(seconds), Namespace: "k8s.io", Kind: ImageStored, Digest: a.Image.Root, Image: image}
 	}
 	a.Records = []Event{e("1", 6), e("", 6.01)}
-	a.Gone, a.Lost = true, at(10)
+	a.Gone, a.Lost, a.Listed = true, at(10), at(9.9)
 	s.poll(12)
 	s.poll(13)
 	if len(s.ended) != 1 || s.ended[0].Outcome != Unknown {

@@ -68,10 +68,13 @@ func (n *Namespace) meet(seen Listed, daemon Daemon) *lease {
 	return l
 }
 
-// Lose takes note that the containerd that ran all pulls of the namespace ended at a time.
-func (n *Namespace) Lose(at time.Time) {
+// Lose takes note that the containerd that ran the pulls of the namespace ended at a time, but
+// for those that the next one runs, which has begun since.
+func (n *Namespace) Lose(at, began time.Time) {
 	for _, l := range n.leases {
-		l.lose(at)
+		if !l.created.After(began) {
+			l.lose(at)
+		}
 	}
 }
 
@@ -278,6 +281,7 @@ func (k *Look) reading(l *lease, r *root, ended bool) pull.Reading {
 		StartUnknown: r.late,
 		Gone:         l.gone() || ended,
 		Lost:         l.lostAt(),
+		Listed:       l.askedAt,
 		Image:        r.image,
 		AlsoRoots:    r.also,
 		Manifest:     r.manifest,
