@@ -157,6 +157,16 @@ func (l *listed) leave(at time.Time) {
 	}
 }
 
+// Lose takes note that the containerd that ran the pulls of the namespace ended at a time, but
+// for those that the next one runs, which has begun since.
+func (n *Namespace) Lose(at, began time.Time) {
+	for _, l := range n.leases {
+		if !l.created.After(began) {
+			l.lose(at)
+		}
+	}
+}
+
 // lose takes note that the containerd that ran the pull has ended, and the pull
 // with it, though its lease may stay.
 func (l *listed) lose(at time.Time) {

@@ -68,16 +68,6 @@ func (n *Namespace) meet(seen Listed, daemon Daemon) *lease {
 	return l
 }
 
-// Lose takes note that the containerd that ran the pulls of the namespace ended at a time, but
-// for those that the next one runs, which has begun since.
-func (n *Namespace) Lose(at, began time.Time) {
-	for _, l := range n.leases {
-		if !l.created.After(began) {
-			l.lose(at)
-		}
-	}
-}
-
 // Waits tells whether there is anything to look at, beside leases that are listed.
 func (n *Namespace) Waits() bool {
 	for _, l := range n.leases {
