@@ -52,6 +52,8 @@ type Options struct {
 	Snapshotter string
 	// Images are lines of TOML for the images section of the CRI plugin.
 	Images string
+	// LogLevel is of its log, info when empty.
+	LogLevel string
 	// Extra are sections of TOML that the configuration ends with.
 	Extra string
 }
@@ -116,6 +118,7 @@ func (d *Daemon) configure() error {
 		"CNIBinDir":   filepath.Join(d.dir, "cni", "bin"),
 		"CNIConfDir":  filepath.Join(d.dir, "cni", "net.d"),
 		"Images":      d.options.Images,
+		"LogLevel":    cmp.Or(d.options.LogLevel, "info"),
 		"Extra":       d.options.Extra,
 	}
 	// The CRI plugin ends the daemon when it finds no folder for CNI.
@@ -216,6 +219,14 @@ func (d *Daemon) PID() int { return d.process.Process.Pid }
 func (d *Daemon) HasBlob(blob digest.Digest) bool {
 	_, err := os.Stat(filepath.Join(d.dir, "root", "io.containerd.content.v1.content", "blobs", blob.Algorithm().String(), blob.Encoded()))
 	return err == nil
+}
+
+// Signal sends a signal to the daemon and waits for nothing.
+func (d *Daemon) Signal(sig os.Signal) {
+	d.t.Helper()
+	if err := d.process.Process.Signal(sig); err != nil {
+		d.t.Errorf("sending %s to containerd: %v", sig, err)
+	}
 }
 
 // Stop asks the daemon to end and waits for it. One that does not is killed.

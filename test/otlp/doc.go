@@ -24,5 +24,6 @@
 //		e.Time, e.TraceID, e.Attributes["container.image.name"]
 //	}
 //
-// Refuse makes every export fail for a while, as a backend does that is down.
+// Refuse makes every export fail for a while, as a backend does that is down, RefuseOnly
+// those of one signal; Delay makes it slow.
 package otlp

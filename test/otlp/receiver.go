@@ -24,13 +24,24 @@ type Receiver struct {
 	server   *grpc.Server
 
 	mu      sync.Mutex
-	refusal codes.Code // OK while requests are accepted
+	refusal map[Signal]codes.Code // of those that are not accepted
+	delay   time.Duration
 	refused int
 	changed chan struct{} // closed and replaced at each arrival
 	traces  []Arrival[*coltracepb.ExportTraceServiceRequest]
 	metrics []Arrival[*colmetricspb.ExportMetricsServiceRequest]
 	logs    []Arrival[*collogspb.ExportLogsServiceRequest]
 }
+
+// Signal is what an export is of.
+type Signal string
+
+// The signals.
+const (
+	Traces  Signal = "traces"
+	Metrics Signal = "metrics"
+	Logs    Signal = "logs"
+)
 
 // Arrival is an export request and when it came.
 type Arrival[T any] struct {
@@ -47,7 +58,9 @@ func StartOn(address string) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting OTLP receiver: %w", err)
 	}
-	r := &Receiver{listener: &wire{Listener: l}, server: grpc.NewServer(), changed: make(chan struct{})}
+	r := &Receiver{
+		listener: &wire{Listener: l}, server: grpc.NewServer(), refusal: map[Signal]codes.Code{}, changed: make(chan struct{}),
+	}
 	coltracepb.RegisterTraceServiceServer(r.server, &traceService{r: r})
 	colmetricspb.RegisterMetricsServiceServer(r.server, &metricsService{r: r})
 	collogspb.RegisterLogsServiceServer(r.server, &logsService{r: r})
@@ -70,9 +83,30 @@ func (r *Receiver) Bytes() int64 { return r.listener.bytes.Load() }
 // Refuse answers every export with this code and keeps nothing of it, until it
 // is called with codes.OK.
 func (r *Receiver) Refuse(code codes.Code) {
+	for _, signal := range []Signal{Traces, Metrics, Logs} {
+		r.RefuseOnly(signal, code)
+	}
+}
+
+// RefuseOnly is Refuse for one signal alone.
+func (r *Receiver) RefuseOnly(signal Signal, code codes.Code) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refusal = code
+	r.refusal[signal] = code
+}
+
+// Delay answers each further export only after so long; what it has is kept at once.
+func (r *Receiver) Delay(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = d
+}
+
+// Forget drops all that was received so far.
+func (r *Receiver) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.traces, r.metrics, r.logs = nil, nil, nil
 }
 
 // Refused returns how many exports were refused so far.
@@ -122,12 +156,13 @@ func (r *Receiver) Wait(ctx context.Context, what string, condition func() bool)
 }
 
 // keep adds a request to one of the receiver's lists, unless it refuses.
-func keep[T any](r *Receiver, list *[]Arrival[T], request T) error {
+func keep[T any](ctx context.Context, r *Receiver, signal Signal, list *[]Arrival[T], request T) error {
+	defer r.dawdle(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.refusal != codes.OK {
+	if code := r.refusal[signal]; code != codes.OK {
 		r.refused++
-		return status.Error(r.refusal, "refused by the test")
+		return status.Error(code, "refused by the test")
 	}
 	*list = append(*list, Arrival[T]{Time: time.Now(), Request: request})
 	close(r.changed)
@@ -135,13 +170,24 @@ func keep[T any](r *Receiver, list *[]Arrival[T], request T) error {
 	return nil
 }
 
+// dawdle waits for as long as an answer is to take.
+func (r *Receiver) dawdle(ctx context.Context) {
+	r.mu.Lock()
+	delay := r.delay
+	r.mu.Unlock()
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
+}
+
 type traceService struct {
 	coltracepb.UnimplementedTraceServiceServer
 	r *Receiver
 }
 
-func (s *traceService) Export(_ context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
-	return &coltracepb.ExportTraceServiceResponse{}, keep(s.r, &s.r.traces, req)
+func (s *traceService) Export(ctx context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+	return &coltracepb.ExportTraceServiceResponse{}, keep(ctx, s.r, Traces, &s.r.traces, req)
 }
 
 type metricsService struct {
@@ -149,8 +195,8 @@ type metricsService struct {
 	r *Receiver
 }
 
-func (s *metricsService) Export(_ context.Context, req *colmetricspb.ExportMetricsServiceRequest) (*colmetricspb.ExportMetricsServiceResponse, error) {
-	return &colmetricspb.ExportMetricsServiceResponse{}, keep(s.r, &s.r.metrics, req)
+func (s *metricsService) Export(ctx context.Context, req *colmetricspb.ExportMetricsServiceRequest) (*colmetricspb.ExportMetricsServiceResponse, error) {
+	return &colmetricspb.ExportMetricsServiceResponse{}, keep(ctx, s.r, Metrics, &s.r.metrics, req)
 }
 
 type logsService struct {
@@ -158,6 +204,6 @@ type logsService struct {
 	r *Receiver
 }
 
-func (s *logsService) Export(_ context.Context, req *collogspb.ExportLogsServiceRequest) (*collogspb.ExportLogsServiceResponse, error) {
-	return &collogspb.ExportLogsServiceResponse{}, keep(s.r, &s.r.logs, req)
+func (s *logsService) Export(ctx context.Context, req *collogspb.ExportLogsServiceRequest) (*collogspb.ExportLogsServiceResponse, error) {
+	return &collogspb.ExportLogsServiceResponse{}, keep(ctx, s.r, Logs, &s.r.logs, req)
 }

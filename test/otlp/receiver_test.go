@@ -148,6 +148,41 @@ func TestRefusedRequestsAreNotKept(t *testing.T) {
 	}
 }
 
+func TestOneSignalIsRefused(t *testing.T) {
+	recv, ctx := start(t), t.Context()
+	provider := newMeterProvider(t, recv)
+	gauge, _ := provider.Meter("scope").Int64Gauge("gauge")
+	gauge.Record(ctx, 1)
+
+	recv.RefuseOnly(otlp.Traces, grpccodes.Unavailable)
+	if err := provider.ForceFlush(ctx); err != nil || len(recv.Metrics()) != 1 {
+		t.Errorf("metrics beside traces that are refused: error %v, %d requests kept, want none and 1", err, len(recv.Metrics()))
+	}
+	recv.RefuseOnly(otlp.Metrics, grpccodes.PermissionDenied)
+	if err := provider.ForceFlush(ctx); err == nil || recv.Refused() != 1 {
+		t.Errorf("metrics that are refused: error %v, %d refused, want one and 1", err, recv.Refused())
+	}
+	recv.Forget()
+	if kept := len(recv.Metrics()); kept != 0 {
+		t.Errorf("%d requests are kept that were to be forgotten", kept)
+	}
+}
+
+func TestAnswersTakeTheirTime(t *testing.T) {
+	recv, ctx := start(t), t.Context()
+	provider := newMeterProvider(t, recv)
+	gauge, _ := provider.Meter("scope").Int64Gauge("gauge")
+	gauge.Record(ctx, 1)
+	recv.Delay(300 * time.Millisecond)
+	began := time.Now()
+	if err := provider.ForceFlush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("an export took %s, the receiver takes 300 ms", took)
+	}
+}
+
 func TestWaitSeesWhatArrivesAndGivesUpInTime(t *testing.T) {
 	recv, ctx := start(t), t.Context()
 	provider := newMeterProvider(t, recv)

@@ -8,9 +8,6 @@ import (
 	"testing"
 )
 
-// PID is the process's ID.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
 // Memory returns the most memory that the process has had resident, in bytes.
 func (p *Process) Memory() int64 {
 	p.t.Helper()

@@ -113,6 +113,17 @@ func (p *Process) Stop() {
 	}
 }
 
+// PID is its process ID.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends a signal to the process and waits for nothing.
+func (p *Process) Signal(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		p.t.Errorf("sending %s to pulltrace: %v", sig, err)
+	}
+}
+
 // Kill ends the process as a crash does.
 func (p *Process) Kill() {
 	p.ended = true

@@ -93,6 +93,13 @@ func (p *Proxy) Calls() []Call {
 	return slices.Clip(p.calls)
 }
 
+// Forget drops the record of the calls so far.
+func (p *Proxy) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = nil
+}
+
 // forward handles every call, of whatever service: all are streams of messages.
 func (p *Proxy) forward(_ any, in grpc.ServerStream) error {
 	method, ok := grpc.MethodFromServerStream(in)
