@@ -81,9 +81,9 @@ func (n *node) dockerPull(c *client.Client, before, img *registry.Image) cri.Pul
 // releaseOnceLooked answers what is held for a digest when pulltrace has listed the
 // resources of leases so many times since.
 func (n *node) releaseOnceLooked(held digest.Digest, times int) {
-	since := n.listings()
+	since := n.calls(listResources)
 	for range 100 {
-		if n.listings()-since >= times {
+		if n.calls(listResources)-since >= times {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -91,10 +91,10 @@ func (n *node) releaseOnceLooked(held digest.Digest, times int) {
 	n.registry.SetFaults(held)
 }
 
-// listings is how often leases were asked for what they hold so far.
-func (n *node) listings() (count int) {
+// calls is how often a method was called so far.
+func (n *node) calls(method string) (count int) {
 	for _, call := range n.proxy.Calls() {
-		if call.Method == listResources {
+		if call.Method == method {
 			count++
 		}
 	}

@@ -110,7 +110,8 @@ func TestContainerdKilledInTrouble(t *testing.T) {
 	n.proxy.RefuseIn("zz", listResources, codes.Unavailable, 3*time.Second) // a look takes as long
 	n.proxy.Cut(subscribe)
 	time.Sleep(3 * time.Second)
-	for looks := n.listings(); n.listings() == looks; {
+	const list = "/containerd.services.leases.v1.Leases/List" // with which a look begins
+	for looks := n.calls(list); n.calls(list) == looks; {
 		time.Sleep(20 * time.Millisecond)
 	}
 	time.Sleep(1200 * time.Millisecond) // the event stream has failed again
