@@ -69,7 +69,7 @@ func (s *Source) identify(ctx context.Context) error {
 	case d.pid != s.daemon.pid || d.pidns != s.daemon.pidns:
 		// It may have answered no more for another reason, and ended later; and it is noticed
 		// late where Pulltrace itself stood still.
-		if d.Began = socketTime(s.config.Address); !d.Began.After(s.observed.wall) {
+		if d.Began = socketTime(s.config.Address); !d.Began.After(s.asked) {
 			d.Began = lost
 		}
 		if d.Began.Before(lost) {

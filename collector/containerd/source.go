@@ -52,7 +52,8 @@ type Source struct {
 	client     *client
 	daemon     daemon // that answered last
 	namespaces map[string]*judge.Namespace
-	observed   moment         // by Observe, when it last went well
+	asked      time.Time      // by Observe, when it last went well: when that began
+	observed   moment         // and when it was done
 	beyond     map[string]int // leases of a namespace that are too many to be looked at
 
 	sightings  pace      // of leases, by Watch
@@ -107,7 +108,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	}
 	o.Stepped = at.stepped(s.observed)
 	s.daemon.follow(o.Stepped)
-	s.observed = at
+	s.asked, s.observed = o.Asked, at
 	for _, look := range looks {
 		look.Done()
 	}
