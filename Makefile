@@ -2,7 +2,7 @@
 export CGO_ENABLED ?= 0
 
 CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/peers/examples test/scale test/rules \
-	test/deploy test/docker test/kubernetes examples/demo
+	test/deploy test/docker test/kubernetes test/soak examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
 	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
 # What the binary does without; cmd/pulltrace/size_test.go has what each saves. grpcnotrace
@@ -13,7 +13,7 @@ GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test
 TAGS   := grpcnotrace,nethttpomithttp2
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race fuzz e2e peers bench lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race fuzz e2e soak peers bench lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,15 @@ test-rules: ## the alerts, by promtool, which it builds
 e2e: ## tests against real containerds, which they build; as root
 	cd test && go test -v -p 1 -parallel 3 -count=1 -timeout 20m $(TESTFLAGS) ./...
 	cd test/conformance && go test -v -count=1 -timeout 5m $(TESTFLAGS) ./...
+
+# Five pulls at once, and what goes wrong with them, on a machine that does little else: 10,000
+# take some 80 minutes. SEED is that of a run that is to be made again, FAULTS matches the names of those that happen.
+PULLS  ?= 10000
+SEED   ?= 0
+FAULTS ?= .
+soak: ## PULLS random pulls (10,000) while random faults come and go; as root
+	cd test/soak && go test -count=1 $(TESTFLAGS) ./judge
+	cd test/soak && go test -v -count=1 -timeout 8h $(TESTFLAGS) . -args -pulls=$(PULLS) -seed=$(SEED) '-faults=$(FAULTS)'
 
 # What becomes stale is waited for: seven minutes, and the builds before the first time.
 peers: ## tests behind a real Collector and Prometheus, which they build; as root

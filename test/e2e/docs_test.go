@@ -10,8 +10,16 @@ import (
 )
 
 // Each test that docs/clients.md names as proof is there.
-func TestClientsPageNamesTests(t *testing.T) {
-	page, err := os.ReadFile("../../docs/clients.md")
+func TestClientsPageNamesTests(t *testing.T) { namesTests(t, "../../docs/clients.md", "..") }
+
+// The same of docs/faults.md, which names tests of the parts, too.
+func TestFaultsPageNamesTests(t *testing.T) {
+	namesTests(t, "../../docs/faults.md", "..", "../../collector", "../../cmd")
+}
+
+func namesTests(t *testing.T, path string, folders ...string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,18 +28,20 @@ func TestClientsPageNamesTests(t *testing.T) {
 		t.Fatalf("the page names %d tests", len(named))
 	}
 	there := map[string]bool{}
-	err = filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
+	for _, folder := range folders {
+		err = filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, f := range regexp.MustCompile(`(?m)^func (Test[A-Za-z]+)\(`).FindAllStringSubmatch(string(source), -1) {
+				there[f[1]] = true
+			}
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		source, err := os.ReadFile(path)
-		for _, f := range regexp.MustCompile(`(?m)^func (Test[A-Za-z]+)\(`).FindAllStringSubmatch(string(source), -1) {
-			there[f[1]] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, n := range named {
 		if !there[n[1]] {
