@@ -121,7 +121,7 @@ func (t *Tracker) revive(o Observation) map[ID]time.Time {
 func (t *Tracker) movesAlone(h *history, r *Reading, o Observation) bool {
 	for d, read := range r.Blobs {
 		b := h.blobs[d]
-		if b == nil || !b.sawOpen || read.Ingest == nil || !read.Opening || !read.Ingest.Started.Equal(b.started) || read.Ingest.Offset <= b.offset {
+		if b == nil || !b.sawOpen || read.Ingest == nil || !read.Opening || !read.Ingest.Started.Equal(b.started) || read.Ingest.Offset <= max(b.offset, b.others) {
 			continue
 		}
 		if !slices.ContainsFunc(o.Pulls, func(other Reading) bool {

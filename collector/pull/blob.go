@@ -37,6 +37,7 @@ type ingestSeen struct {
 	started time.Time // of the one last seen, whoever opened it
 	opened  time.Time // by this pull, not before the pull
 	base    int64     // offset that an earlier pull, which gave it up, had reached
+	others  int64     // offset that the ingest had reached when another pull wrote it
 	guessed bool      // base is: somebody had written since it was last seen
 	offset  int64     // highest seen
 	kept    int64     // the one seen before

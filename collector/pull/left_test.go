@@ -65,3 +65,28 @@ func TestRuntimeEndsRightAfterTheStart(t *testing.T) {
 		t.Errorf("told: %+v; want one pull that is unknown", s.ended)
 	}
 }
+
+// The pull that goes on with what a dead client left fails as well: what it added is no
+// movement of the dead one.
+func TestTakeoverThatFailsIsNoMovement(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 0, 1)
+	a.open(0, 0.1, 600, 3)
+	s.poll(1)
+	s.poll(4)
+	b := s.lease("b", "app", 10, 1)
+	b.Root.Committed = a.Root.Committed
+	b.Blobs[b.Manifest.Config.Digest] = a.Blobs[a.Manifest.Config.Digest]
+	for _, p := range []*actor{a, b} {
+		p.open(0, 0.1, 700, 10.5)
+	}
+	s.poll(11)
+	b.Gone = true
+	s.poll(12)
+	for seconds := 13.; seconds < 30; seconds++ {
+		s.poll(seconds)
+	}
+	if len(s.started) != 2 || len(s.ended) != 2 {
+		t.Errorf("%d pulls began and %d ended, want 2", len(s.started), len(s.ended))
+	}
+}

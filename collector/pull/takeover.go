@@ -112,6 +112,7 @@ func (t *Tracker) doubt(h *history, r Reading, o Observation) bool {
 	listed := listedThoughThere(&r)
 	switch {
 	case h != nil && !h.left.IsZero():
+		h.noteOthers(&r)
 		return true
 	case r.Gone || len(listed) == 0:
 		delete(t.doubted, r.ID)
@@ -172,6 +173,16 @@ func listedThoughThere(r *Reading) map[digest.Digest]time.Time {
 		}
 	}
 	return listed
+}
+
+// noteOthers notes how far the ingests of a pull have grown that another one writes: that is no
+// movement of its own, also once the other one is gone.
+func (h *history) noteOthers(r *Reading) {
+	for d, read := range r.Blobs {
+		if b := h.blobs[d]; b != nil && read.Ingest != nil {
+			b.others = max(b.others, read.Ingest.Offset)
+		}
+	}
 }
 
 // withoutContent is a reading without what another pull may have done.
