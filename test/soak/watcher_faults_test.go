@@ -36,14 +36,14 @@ func (w *watcher) endings() []fault {
 func (w *watcher) processFaults() []fault {
 	return []fault{
 		{"Pulltrace stopped by a signal", 3 * time.Second, func(*rand.Rand) func() {
-			done := w.during("Pulltrace stopped by a signal", judge.Blind, w)
+			done, lost := w.during("Pulltrace stopped by a signal", judge.Blind, w), w.during("Pulltrace stopped by a signal", judge.Lost, w)
 			w.process.Signal(syscall.SIGSTOP)
-			return func() { w.process.Signal(syscall.SIGCONT); done() }
+			return func() { w.process.Signal(syscall.SIGCONT); done(); lost() }
 		}},
 		{"Pulltrace throttled", 4 * time.Second, func(*rand.Rand) func() {
-			done := w.during("Pulltrace throttled", judge.Blind, w)
+			done, lost := w.during("Pulltrace throttled", judge.Blind, w), w.during("Pulltrace throttled", judge.Lost, w)
 			w.cgroup.throttle(w)
-			return func() { w.cgroup.release(w); done() }
+			return func() { w.cgroup.release(w); done(); lost() }
 		}},
 		{"Pulltrace without descriptors", 4 * time.Second, func(*rand.Rand) func() {
 			done := w.during("Pulltrace without descriptors", judge.Lost, w)

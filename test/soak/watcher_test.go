@@ -147,7 +147,7 @@ func (w *watcher) ended(fault string, since time.Duration) {
 func (w *watcher) note(window judge.Window) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if last := len(w.windows) - 1; last >= 0 && w.windows[last].Fault == window.Fault && w.windows[last].To >= window.From {
+	if last := len(w.windows) - 1; last >= 0 && w.windows[last].Fault == window.Fault && w.windows[last].Effect == window.Effect && w.windows[last].To >= window.From {
 		w.windows[last].To = window.To
 		return
 	}
