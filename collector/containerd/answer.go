@@ -58,7 +58,7 @@ func (s *Source) ask(ctx context.Context, namespace string, w judge.Want) (a jud
 	case judge.WantShared:
 		a.Shared, err = s.isShared(ctx, namespace, w)
 	case judge.WantRecords:
-		if !s.namespaces[namespace].Recorded(w.Digest, w.Since) {
+		if !s.namespaces[namespace].Recorded(w.Digest, w.Since, w.Until) {
 			a.Records, err = s.listRecords(ctx, w)
 		}
 	}

@@ -28,9 +28,9 @@ func (t *Tracker) settle(h *history, now time.Time) (e ending, ok bool) {
 		return h.abandonment(), true // it was to be told as that in a moment, and the records are the other one's
 	}
 	records := t.records(h)
-	told := len(records) > 0
-	if !told && waited {
-		records = h.storedRecords() // the event was lost
+	told := slices.ContainsFunc(records, func(e Event) bool { return !e.Time.After(h.gone) })
+	if !told && waited { // the event was lost; one that comes after the end may be the second one of the CRI
+		records = append(t.storedRecords(h), records...)
 	}
 	stayed := false
 	if h.lost {
@@ -206,12 +206,25 @@ func (t *Tracker) records(h *history) (records []Event) {
 }
 
 // storedRecords are the image records that were written while the pull ran.
-func (h *history) storedRecords() []Event {
+func (t *Tracker) storedRecords(h *history) []Event {
 	written := slices.DeleteFunc(slices.Clone(h.records), func(e Event) bool {
-		return e.Time.Before(h.created) || e.Time.After(h.gone)
+		return e.Time.Before(h.created) || e.Time.After(h.gone) || t.isUsedAs(e)
 	})
 	slices.SortFunc(written, func(a, b Event) int { return a.Time.Compare(b.Time) })
 	return written
+}
+
+// sameRecord is how far the time of an image record and that of its event are apart at most.
+const sameRecord = 50 * time.Millisecond
+
+// isUsedAs tells whether the event of a stored record has ended a pull.
+func (t *Tracker) isUsedAs(stored Event) bool {
+	for e := range t.used {
+		if e.Namespace == stored.Namespace && e.Image == stored.Image && e.Time.Sub(stored.Time).Abs() < sameRecord {
+			return true
+		}
+	}
+	return false
 }
 
 // record is the image record that ended a pull: the first one that was written

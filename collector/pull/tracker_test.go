@@ -131,6 +131,26 @@ func TestOutcome(t *testing.T) {
 			},
 			Success, 2, nil,
 		},
+		"it was lost, and the CRI's second one comes after the end": {
+			func(s *scene, a *actor) {
+				a.Records = []Event{{Time: at(2), Image: Image{Name: "registry:5000/app", Registry: "registry", Tag: "1"}}}
+				s.stored("app", "", 3.1)
+			},
+			Success, 3.1, nil,
+		},
+		"the only record that is stored has ended another pull": {
+			func(s *scene, a *actor) {
+				s.lease("b", "app", 0.2, 1).Gone = true
+				s.stored("app", "1", 2)
+				a.Records = []Event{{
+					Time: at(2.01), Namespace: "k8s.io",
+					Image: Image{Name: "registry:5000/app", Registry: "registry", Tag: "1", Root: a.Image.Root},
+				}}
+				s.poll(2.5)
+			},
+			Unknown, 3,
+			[]Estimate{PullEnd},
+		},
 		"an older record is there": {
 			func(_ *scene, a *actor) {
 				a.Records = []Event{{Time: at(-5), Image: Image{Name: "registry/app", Tag: "1"}}}
@@ -163,10 +183,10 @@ func TestOutcome(t *testing.T) {
 			a.Gone = true
 			s.poll(3)
 			s.poll(3.5)
-			if len(s.ended) != 1 {
-				t.Fatalf("told as ended %d times, want once", len(s.ended))
+			p := s.ended[len(s.ended)-1]
+			if p.ID.Lease != "a" {
+				t.Fatalf("the last of %d pulls that ended is %s, want a", len(s.ended), p.ID.Lease)
 			}
-			p := s.ended[0]
 			if p.Outcome != test.outcome || !p.End.Equal(at(test.end)) || !slices.Equal(p.Estimated, test.estimated) {
 				t.Errorf("%s at %s, estimated %v; want %s at %s, %v", p.Outcome, p.End, p.Estimated, test.outcome, at(test.end), test.estimated)
 			}

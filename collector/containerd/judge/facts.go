@@ -29,6 +29,7 @@ type Want struct {
 	Size        int64     // of a document or config, in bytes
 	Snapshotter string    // of a snapshot
 	Since       time.Time // of a shared blob and of records
+	Until       time.Time // of records; zero without an end
 
 	lease *lease
 }
@@ -253,7 +254,7 @@ func (k *Look) committed(l *lease, chain digest.Digest, snapshotter string, agai
 func (k *Look) stored(l *lease, root digest.Digest, since time.Time) []Record {
 	known := l.records[root]
 	if known == nil || known.look != k.number {
-		k.want(l, Want{Kind: WantRecords, Digest: root, Since: since})
+		k.want(l, Want{Kind: WantRecords, Digest: root, Since: since, Until: l.goneAt})
 		return nil
 	}
 	return known.records

@@ -47,10 +47,11 @@ func appendRecord(records []Record, r Record) []Record {
 	return append(records, r)
 }
 
-// Recorded tells whether an event reported a record of a root since a time.
-func (n *Namespace) Recorded(root digest.Digest, since time.Time) bool {
+// Recorded tells whether an event reported a record of a root since a time, and until another
+// one if that is not zero.
+func (n *Namespace) Recorded(root digest.Digest, since, until time.Time) bool {
 	return slices.ContainsFunc(n.records, func(r Record) bool {
-		return r.Image.Root == root && !r.Time.Before(since)
+		return r.Image.Root == root && !r.Time.Before(since) && (until.IsZero() || !r.Time.After(until))
 	})
 }
 
@@ -58,7 +59,7 @@ func (n *Namespace) Recorded(root digest.Digest, since time.Time) bool {
 // event reported one. To list them costs more the more images there are, so it is left
 // for pulls that failed, or whose events were lost.
 func (k *Look) recordsOf(l *lease, root digest.Digest, since time.Time) []pull.Event {
-	if k.namespace.Recorded(root, since) {
+	if k.namespace.Recorded(root, since, l.goneAt) {
 		return nil
 	}
 	var events []pull.Event
