@@ -12,6 +12,11 @@ type moment struct {
 // the machine is suspended.
 func now() moment { return moment{time.Now().Round(0), sinceBoot()} }
 
+func (m moment) isZero() bool { return m.wall.IsZero() }
+
+// by is when the moment was by the wall clock as it is now.
+func (m moment) by(now moment) time.Time { return now.wall.Add(m.up - now.up) }
+
 // began is when the process began.
 var began = time.Now()
 

@@ -29,6 +29,15 @@ func TestStepped(t *testing.T) {
 	}
 }
 
+// When something was is told by the clock as it is now.
+func TestMomentByAClockThatWasSet(t *testing.T) {
+	then := moment{time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), time.Hour}
+	now := moment{then.wall.Add(time.Hour + 3*time.Second), then.up + 3*time.Second} // set forward by an hour
+	if got, want := then.by(now), then.wall.Add(time.Hour); !got.Equal(want) {
+		t.Errorf("it was at %s, want %s", got, want)
+	}
+}
+
 // The clock that goes on is one: it is no less than Go's own.
 func TestSinceBoot(t *testing.T) {
 	began, up := time.Now(), sinceBoot()

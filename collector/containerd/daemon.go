@@ -21,37 +21,37 @@ type daemon struct {
 
 // lose takes note that containerd did not answer at a time, or broke off its
 // events. It may be another run of it that answers next.
-func (s *Source) lose(at time.Time) {
+func (s *Source) lose(at moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lost.IsZero() || at.Before(s.lost) {
+	if s.lost.isZero() || at.up < s.lost.up {
 		s.lost = at
 	}
 }
 
 // found returns when containerd was lost, zero if it was not, and takes it for
 // found.
-func (s *Source) found() (lost time.Time) {
+func (s *Source) found() (lost moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lost, s.lost = s.lost, time.Time{}
+	lost, s.lost = s.lost, moment{}
 	return lost
 }
 
 // identify learns which containerd answers, at first and whenever it was lost.
 func (s *Source) identify(ctx context.Context) error {
-	lost := s.found()
-	if lost.IsZero() {
+	lostAt := s.found()
+	if lostAt.isZero() {
 		return nil
 	}
 	server, err := s.client.introspection.Server(ctx)
 	if err != nil {
-		s.lose(lost)
+		s.lose(lostAt)
 		return fmt.Errorf("asking containerd for its UUID: %w", err)
 	}
 	version, err := s.Version(ctx)
 	if err != nil {
-		s.lose(lost)
+		s.lose(lostAt)
 		return err
 	}
 	d := daemon{
@@ -62,6 +62,7 @@ func (s *Source) identify(ctx context.Context) error {
 	if d.commitEvents = isSince21(version); d.commitEvents {
 		d.slots = s.config.MaxConcurrentDownloads
 	}
+	lost := lostAt.by(now()) // the clock may have been set meanwhile
 	switch {
 	case d.UUID != s.daemon.UUID: // what was known of another one is forgotten
 		clear(s.namespaces)

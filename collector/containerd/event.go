@@ -48,7 +48,7 @@ func (s *Source) Watch(ctx context.Context, emit func(pull.Event)) error {
 			if err == nil {
 				err = ctx.Err()
 			}
-			s.lose(time.Now())
+			s.lose(now())
 			return fmt.Errorf("containerd's event stream: %w", err)
 		}
 	}

@@ -61,7 +61,7 @@ type Source struct {
 	otherCalls allowance // of Observe, for dormant leases
 
 	mu    sync.Mutex
-	lost  time.Time          // when containerd was last known to answer no more; zero while it does
+	lost  moment             // when containerd was last known to answer no more; zero while it does
 	inbox inbox              // what Watch has for the next Observe
 	quiet map[seenLease]bool // leases that Watch need not look at
 }
@@ -74,7 +74,7 @@ func New(config Config) (*Source, error) {
 		return nil, fmt.Errorf("containerd at %s: %w", config.Address, err)
 	}
 	return &Source{
-		config: config, client: c, lost: time.Now(),
+		config: config, client: c, lost: now(),
 		namespaces: make(map[string]*judge.Namespace), beyond: make(map[string]int), inbox: newInbox(),
 		sightings: pace{least: sightGap}, imageCalls: allowance{most: limits.RecordCalls, rate: limits.RecordCallsPerSec},
 		otherCalls: allowance{most: limits.OtherCalls, rate: limits.OtherCallsPerSec},
@@ -103,7 +103,7 @@ func (s *Source) Observe(ctx context.Context) (pull.Observation, error) {
 	at := now()
 	o.Time = at.wall // as all of containerd's times are
 	if err != nil {
-		s.lose(o.Time)
+		s.lose(at)
 		return o, err
 	}
 	o.Stepped = at.stepped(s.observed)
@@ -134,7 +134,7 @@ func (s *Source) observe(ctx context.Context, o *pull.Observation) (looks []*jud
 			failed = errors.Join(failed, err)
 			o.Unread = append(o.Unread, pull.Unread{Namespace: name, Err: err})
 			if broken(err) {
-				s.lose(time.Now()) // another containerd may answer next
+				s.lose(now()) // another containerd may answer next
 			}
 			continue
 		}
