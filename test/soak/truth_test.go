@@ -211,9 +211,6 @@ func (r *round) image(p *pull, requests []registry.Request) *judge.Image {
 // outcomes are those that a pull may be told with.
 func (r *round) outcomes(p *pull, windows []judge.Window) []string {
 	switch {
-	case p.err == nil && p.namespace == "k8s.io" && met(p, windows, time.Second, judge.Flood):
-		// Its record by tag may be left out, and the one by digest not.
-		return []string{judge.Success, judge.Failure, judge.Unknown}
 	case p.err == nil && r.oneOfTwo(p) && met(p, windows, 0, judge.Deaf, judge.Flood): // containerd may keep one record for both
 		return []string{judge.Success, judge.Unknown}
 	case p.err == nil:
