@@ -2,9 +2,9 @@
 export CGO_ENABLED ?= 0
 
 CODE   := . semconv/reference dashboards/grafana test test/conformance test/peers test/peers/examples test/scale test/rules \
-	test/deploy test/docker test/kubernetes test/soak examples/demo
+	test/deploy test/docker test/kubernetes test/soak test/bench examples/demo
 GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test/peers/collector/otelcol test/peers/prometheus/v3.16 \
-	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 tools
+	$(wildcard test/deploy/*/v*) test/kubernetes/node/v1.37 test/bench/nodeexporter/v1.12 tools
 # What the binary does without; cmd/pulltrace/size_test.go has what each saves. grpcnotrace
 # leaves out pages of gRPC that nothing serves: their templates would keep the linker from
 # dropping methods that are not used. nethttpomithttp2 leaves out one of two copies of
@@ -13,7 +13,7 @@ GOMODS := $(CODE) $(wildcard test/containerd/v*) $(wildcard test/docker/v*) test
 TAGS   := grpcnotrace,nethttpomithttp2
 LINT   := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 
-.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-matrix unit race fuzz e2e soak peers bench lint fmt demo
+.PHONY: help build generate test test-deploy test-rules test-examples test-docker test-kubernetes test-bench test-matrix unit race fuzz e2e soak peers bench bench-dashboards lint fmt demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ generate: ## semconv/README.md of semconv/registry, the dashboards, and what is 
 	cd dashboards/grafana && go run .
 	cd test/deploy && go run ./generate
 
-test: unit test-deploy test-rules e2e test-docker peers test-examples test-kubernetes ## all tests
+test: unit test-deploy test-rules e2e test-docker peers test-examples test-kubernetes test-bench ## all tests
 
 # Not cached: go cannot see that the chart or the binary has changed.
 test-deploy: ## the chart, the plain manifests and the image, which it builds; as root
@@ -76,8 +76,12 @@ peers: ## tests behind a real Collector and Prometheus, which they build; as roo
 	cd test/peers && go test -v -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
 	cd test/scale && go test -v -count=1 -timeout 10m $(TESTFLAGS) ./...
 
+# Half an hour, on a machine that does nothing else.
+bench: ## what watching a node costs, beside node_exporter; as root; writes docs/performance.md
+	cd test/bench && go test -v -count=1 -timeout 90m $(TESTFLAGS) . -args -full -page=../../docs/performance.md
+
 # Long, on a machine that does nothing else: a day of the past is billions of samples.
-bench: ## the dashboards with 1,000 nodes in Prometheus; writes docs/scale.md
+bench-dashboards: ## the dashboards with 1,000 nodes in Prometheus; writes docs/scale.md
 	cd test/scale && go test -v -count=1 -timeout 3h $(TESTFLAGS) . -args -nodes=1000 -past=24h -page=../../docs/scale.md
 
 # Not cached: go does not see that the examples have changed.
@@ -91,6 +95,10 @@ test-docker: ## tests beside a real Docker Engine and BuildKit, which they build
 # Tests that run beside others on the node wait for the kubelet more than they compute.
 test-kubernetes: ## tests on a real Kubernetes node, which they build; as root
 	cd test/kubernetes && go test -v -count=1 -parallel 16 -timeout 40m $(TESTFLAGS) ./...
+
+# The scenes of make bench, in seconds each: that they are what they are to be.
+test-bench: ## what make bench measures, in small; as root
+	cd test/bench && go test -v -count=1 -timeout 40m $(TESTFLAGS) ./...
 
 lint: ## linters, formats and go.mod files of every module
 	@status=0; \

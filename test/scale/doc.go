@@ -1,5 +1,5 @@
 // Package scale asks a real Prometheus what the dashboards ask, with the series of many
-// nodes in it: as a test of a few nodes in seconds, and of 1,000 by `make bench`.
+// nodes in it: as a test of a few nodes in seconds, and of 1,000 by `make bench-dashboards`.
 //
 // Nothing that Prometheus gets is made up by name. A few nodes are simulated as far as
 // their pulls go, in fake time: what is told of them is told by Pulltrace's own reporter,

@@ -118,7 +118,7 @@ func processor() string {
 
 const intro = `# The dashboards with many nodes
 
-` + "`make bench`" + ` writes this page. A real Prometheus has the series of so many nodes, each with three pulls at
+` + "`make bench-dashboards`" + ` writes this page. A real Prometheus has the series of so many nodes, each with three pulls at
 once, and is asked what the [dashboards](../dashboards) ask, with their own ranges of time and all
 variables at All, or with one node chosen; one query after another.
 
