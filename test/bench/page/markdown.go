@@ -111,6 +111,8 @@ func (r *Report) writeEvents(s *strings.Builder) {
 ## Something happens
 
 CPU in seconds, from the beginning until some seconds after the end. In brackets how many times what it is alone.
+Each scene is played once for each who watches. One that takes minutes differs from run to run by more than what watching
+adds, so its ratios say little: containerd lists all open ingests for the progress of each of its pulls.
 
 `)
 	head(s, "scene", "takes alone", "with the bare loop", "with Pulltrace", "containerd alone", "with the bare loop", "with Pulltrace",
