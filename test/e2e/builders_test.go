@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,14 +99,21 @@ func TestLeaseThatHadExpired(t *testing.T) {
 	n := newNode(t)
 	c := n.client("default")
 	img := n.push("left:1", 1<<20)
-	ctx, _ := n.leaseWith(c, leases.WithID("left"), leases.WithExpiration(time.Second))
-	n.resolve(ctx, c, img)
-	time.Sleep(1500 * time.Millisecond)
-	process := n.watch(shortThreshold, "--idle-interval=500ms")
-	time.Sleep(5 * time.Second)
-	n.checkListed(c, "left")
-	process.Stop()
-	n.checkNothingTold()
+	for try := range 3 { // now and then containerd collects garbage for a reason of its own
+		id := fmt.Sprint("left-", try)
+		ctx, _ := n.leaseWith(c, leases.WithID(id), leases.WithExpiration(time.Second))
+		n.resolve(ctx, c, img)
+		time.Sleep(1500 * time.Millisecond)
+		process := n.watch(shortThreshold, "--idle-interval=500ms")
+		time.Sleep(5 * time.Second)
+		listed := n.isListed(c, id)
+		process.Stop()
+		n.checkNothingTold()
+		if listed {
+			return
+		}
+	}
+	t.Error("containerd has collected the lease each time")
 }
 
 // A pull stands still, and then its lease expires and stays listed: with its expiry it
@@ -128,7 +137,9 @@ func TestLeaseThatExpiresWhileNothingMoves(t *testing.T) {
 	n.wait("the pull to be stalled", func() bool { return n.stalledPulls() == 1 })
 	time.Sleep(time.Until(expires.Add(2 * time.Second)))
 	n.checkQuiet(img)
-	n.checkListed(c, "expires")
+	if !n.isListed(c, "expires") {
+		t.Error("the lease is no longer listed")
+	}
 	span := n.onlySpan(img, process)
 	if span.Attributes["pulltrace.pull.outcome"] == "success" {
 		t.Error("a pull that never ended is told as good")
@@ -138,18 +149,13 @@ func TestLeaseThatExpiresWhileNothingMoves(t *testing.T) {
 	}
 }
 
-// checkListed makes sure that containerd still lists a lease: else the test would show
+// isListed tells whether containerd still lists a lease: if not, the test shows
 // nothing.
-func (n *node) checkListed(c *client.Client, id string) {
+func (n *node) isListed(c *client.Client, id string) bool {
 	n.Helper()
 	list, err := c.LeasesService().List(n.Context())
 	if err != nil {
 		n.Fatal(err)
 	}
-	for _, l := range list {
-		if l.ID == id {
-			return
-		}
-	}
-	n.Fatalf("lease %s is no longer listed: %v", id, list)
+	return slices.ContainsFunc(list, func(l leases.Lease) bool { return l.ID == id })
 }
