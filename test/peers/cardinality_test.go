@@ -4,7 +4,7 @@ import "time"
 
 // How many series a node has; docs/prometheus.md tells these numbers.
 const (
-	seriesIdle     = 23  // target_info, what Pulltrace tells of itself, and whether containerd answers
+	seriesIdle     = 32  // target_info, what Pulltrace tells of itself, and whether containerd answers
 	seriesRegistry = 9   // for each registry that was seen
 	seriesOutcome  = 135 // for each registry and outcome: seven histograms
 	seriesImage    = 14  // for each image that is being pulled
