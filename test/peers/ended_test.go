@@ -72,6 +72,9 @@ func (n *node) checkItself(tb *table, tr *truth) {
 	own("(resource)", `count(target_info{$,service_version!="",container_runtime_name="containerd",container_runtime_version=~".*2[.]4[.].+"})`,
 		exactly(1), ways...)
 	own("pulltrace.source.up", `pulltrace_source_up{$}`, exactly(1), ways...)
+	own("pulltrace.source.events.up", `pulltrace_source_events_up{$}`, exactly(1), ways...)
+	own("pulltrace.source.namespace.unread", `pulltrace_source_namespace_unread{$}`, exactly(0), ways...)
+	own("pulltrace.limit.omitted", `sum(pulltrace_limit_omitted_total{$})`, exactly(0), ways...)
 	own("pulltrace.export.errors", `sum(pulltrace_export_errors_total{$,pulltrace_export_signal!="logs"})`, exactly(0), ways...)
 	for _, w := range ways {
 		process := n.watchers[w.node]
