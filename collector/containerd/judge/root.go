@@ -90,7 +90,7 @@ func (k *Look) askContent(l *lease) {
 		}
 		switch {
 		case parts[d]:
-		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || (known.isDue(k.now, len(l.content)) && !(l.same && l.isDormant(k.now)))):
+		case known != nil && (len(children(known.Labels)) == 0 || !l.visited(d)) && (l.gone() || (known.isDue(k.now, len(l.content)) && (!l.same || !l.isDormant(k.now)))):
 			k.freshInfo(l, d)
 		default:
 			k.info(l, d)
