@@ -2,6 +2,7 @@ package memory
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,21 +14,20 @@ import (
 // shows, and not while there are any.
 func TestMemoryIsGivenBackWhileNothingIsPulled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		given := 0
+		var given atomic.Int32
 		r := New()
-		r.give = func() { given++ }
+		r.give = func() { given.Add(1) }
 		idleFor := func(d time.Duration) {
 			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Second) {
 				r.Report(pull.Update{Time: time.Now()})
 			}
 			synctest.Wait()
 		}
-		check := func(when string, want int) {
+		check := func(when string, want int32) {
 			t.Helper()
-			if given != want {
-				t.Errorf("%s: given back %d times, want %d", when, given, want)
+			if got := given.Swap(0); got != want {
+				t.Errorf("%s: given back %d times, want %d", when, got, want)
 			}
-			given = 0
 		}
 		idleFor(calm)
 		check("just started", 0)
