@@ -47,3 +47,18 @@ func TestWallClockSteps(t *testing.T) {
 		})
 	}
 }
+
+// The clock was set back before anybody watched: the lease was created in the future. The pull
+// takes no time, rather than less.
+func TestLeaseFromTheFuture(t *testing.T) {
+	s := newScene(3)
+	a := s.lease("a", "app", 100, 1)
+	a.open(0, 0.1, 300, 1)
+	s.poll(1)
+	a.Gone = true
+	s.poll(3)
+	s.poll(4)
+	if len(s.ended) != 1 || s.ended[0].End.Before(s.ended[0].Start) {
+		t.Errorf("%+v ended, want one pull, and not before its start", s.ended)
+	}
+}

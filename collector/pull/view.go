@@ -240,7 +240,7 @@ func (h *history) layerState(l *Layer, b *blob) LayerState {
 // close ends a pull: what was unfinished ends with it, and nothing moves any
 // more.
 func (p *Pull) close(e ending) {
-	p.End, p.Outcome, p.Phase = e.at, e.outcome, ""
+	p.End, p.Outcome, p.Phase = later(e.at, p.Start), e.outcome, "" // the clock may have been set back before anybody watched
 	p.Rate, p.Idle, p.Remaining, p.Stalled = 0, 0, -1, false
 	p.Err, p.Message = e.err, e.message
 	if e.estimated {
