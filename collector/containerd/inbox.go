@@ -60,6 +60,9 @@ func (s *Source) omit(kind pull.Omitted, n int) {
 func (s *Source) takeOmitted() map[pull.Omitted]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.inbox.omitted) == 0 {
+		return nil
+	}
 	omitted := s.inbox.omitted
 	s.inbox.omitted = make(map[pull.Omitted]int)
 	return omitted

@@ -29,6 +29,9 @@ func (t *Tracker) omit(kind Omitted, n int) {
 
 // takeOmitted is what was left out since the last update.
 func (t *Tracker) takeOmitted() map[Omitted]int {
+	if len(t.omitted) == 0 {
+		return nil
+	}
 	omitted := t.omitted
 	t.omitted = make(map[Omitted]int)
 	return omitted

@@ -125,6 +125,9 @@ type Update struct {
 // Observe merges an observation and returns what it led to. One that is not newer
 // than the last tells nothing.
 func (t *Tracker) Observe(o Observation) Update {
+	for kind, n := range o.Omitted {
+		t.omit(kind, n)
+	}
 	if o.Stepped != 0 {
 		t.shift(o.Stepped, o.Time)
 	}
@@ -135,9 +138,6 @@ func (t *Tracker) Observe(o Observation) Update {
 	}
 	t.meet(&o)
 	o.Pulls = slices.Clone(o.Pulls) // their IDs may change
-	for kind, n := range o.Omitted {
-		t.omit(kind, n)
-	}
 	revived := t.revive(o)
 	passed := o.Time.Sub(t.observed)
 	if t.observed.IsZero() {

@@ -27,34 +27,30 @@ type rest struct {
 	sizes map[digest.Digest]int64 // of each blob, in bytes
 }
 
-// add adds layers to the rest. A blob counts once.
+// add adds layers to the rest.
 func (r *rest) add(layers []ocispec.Descriptor) {
-	if len(layers) > 0 && r.sizes == nil {
-		r.sizes = make(map[digest.Digest]int64, len(layers))
-	}
 	r.Layers += len(layers)
 	for _, d := range layers {
-		if _, again := r.sizes[d.Digest]; !again {
-			r.sizes[d.Digest] = d.Size
-			r.Size += d.Size
-		}
+		r.put(d.Digest, d.Size)
 	}
 }
 
 // addRest adds the rest of another manifest.
 func (r *rest) addRest(other rest) {
-	if other.Layers == 0 {
-		return
-	}
-	if r.sizes == nil {
-		r.sizes = make(map[digest.Digest]int64, len(other.sizes))
-	}
 	r.Layers += other.Layers
 	for d, size := range other.sizes {
-		if _, again := r.sizes[d]; !again {
-			r.sizes[d] = size
-			r.Size += size
-		}
+		r.put(d, size)
+	}
+}
+
+// put adds a blob, which counts once.
+func (r *rest) put(d digest.Digest, size int64) {
+	if r.sizes == nil {
+		r.sizes = make(map[digest.Digest]int64)
+	}
+	if _, again := r.sizes[d]; !again {
+		r.sizes[d] = size
+		r.Size += size
 	}
 }
 
